@@ -1,0 +1,49 @@
+# Everything a developer does, each a single word; `make help` lists them.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+UV_VERSION := 0.13.8
+VENV := .venv/.installed
+PEERS := tests/peers/node_modules/.installed
+BIN := .venv/bin
+
+.PHONY: help run test check schema bench lock clean
+
+help: ## List what there is to do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV) ## Start CodeLab on this machine and print the link to open
+	@exec $(BIN)/codelab serve
+
+test: $(VENV) tools $(PEERS) ## Run every test suite on real databases, and measure coverage
+	@$(BIN)/python scripts/run_suites.py
+
+check: $(VENV) ## Check format, lint, types, imports, generated files and locks
+	@scripts/check
+
+schema: $(VENV) ## Write schema.graphql from the code
+	@$(BIN)/codelab schema
+
+bench: $(VENV) ## Measure a direct call, memory and start time
+	@$(BIN)/python -m benchmarks
+
+lock: $(VENV) ## Resolve the dependencies of pyproject.toml and tests/peers anew
+	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --group dev \
+		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	@cd tests/peers && npm install --package-lock-only --silent
+
+clean: ## Remove environments, caches and build results (never your data)
+	@rm -rf .venv tests/peers/node_modules build dist .coverage .coverage.* htmlcov \
+		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: tools
+tools:
+	@scripts/install-test-tools
+
+$(VENV): requirements.lock pyproject.toml scripts/make-environment
+	@scripts/make-environment $(UV_VERSION)
+	@touch $@
+
+$(PEERS): tests/peers/package-lock.json | tools
+	@cd tests/peers && npm ci --silent
+	@touch $@

@@ -1,0 +1,1 @@
+"""What CodeLab is: entities, state machines, use cases and the ports they need."""

@@ -1,0 +1,1 @@
+"""The composition root: settings, wiring, telemetry and the `codelab` command."""

@@ -1,0 +1,1 @@
+"""The GraphQL types and their one-line resolvers, one module per area of the domain."""

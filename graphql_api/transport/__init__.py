@@ -1,0 +1,1 @@
+"""The protocols that carry GraphQL: HTTP POST, WebSocket and server-sent events."""

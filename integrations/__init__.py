@@ -1,0 +1,1 @@
+"""What lives outside and remembers nothing: models and other services we call."""

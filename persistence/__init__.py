@@ -1,0 +1,1 @@
+"""What remembers: SQL and Redis adapters, each beside its embedded twin."""

@@ -1,0 +1,1 @@
+"""Real servers and faulty networks that a test starts, owns and ends."""
