@@ -1,0 +1,1 @@
+"""The engine: admission, claims, leases, workers."""

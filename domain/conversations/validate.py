@@ -1,0 +1,70 @@
+"""Bounds of what people send; each is named in the message that refuses it."""
+
+from __future__ import annotations
+
+from domain.errors import FieldProblem, Invalid
+
+MAX_CONTENT = 100_000
+MAX_TITLE = 200
+MAX_KEY = 200
+MAX_WAIT_S = 30.0
+
+
+def checked_content(content: str, *, path: str = "content") -> str:
+    """A message's text.
+
+    Raises:
+        Invalid: empty, too long, or with NUL characters, which no store keeps.
+    """
+    if not content.strip():
+        raise Invalid(FieldProblem((path,), "A message can't be empty."))
+    if len(content) > MAX_CONTENT:
+        raise Invalid(
+            FieldProblem((path,), f"A message has at most {MAX_CONTENT} characters; this has {len(content)}.")
+        )
+    return without_nul(content, path)
+
+
+def checked_title(title: str) -> str:
+    """A session's title, trimmed.
+
+    Raises:
+        Invalid: empty, too long, or with NUL characters.
+    """
+    title = title.strip()
+    if not title:
+        raise Invalid(FieldProblem(("title",), "A title can't be empty."))
+    if len(title) > MAX_TITLE:
+        raise Invalid(FieldProblem(("title",), f"A title has at most {MAX_TITLE} characters."))
+    return without_nul(title, "title")
+
+
+def checked_key(key: str) -> str:
+    """An idempotency key.
+
+    Raises:
+        Invalid: empty, too long, or with NUL characters.
+    """
+    if not key or len(key) > MAX_KEY:
+        raise Invalid(FieldProblem(("idempotencyKey",), f"An idempotency key has 1 to {MAX_KEY} characters."))
+    return without_nul(key, "idempotencyKey")
+
+
+def checked_wait(seconds: float | None) -> float:
+    """How long to wait for an answer, 0 when not asked to.
+
+    Raises:
+        Invalid: negative, more than 30 s, or not a number.
+    """
+    if seconds is None:
+        return 0.0
+    if not 0 <= seconds <= MAX_WAIT_S:
+        raise Invalid(FieldProblem(("waitSeconds",), f"Waiting takes 0 to {MAX_WAIT_S:.0f} seconds."))
+    return seconds
+
+
+def without_nul(text: str, path: str) -> str:
+    """The text, refused when it holds a character that PostgreSQL can't store."""
+    if "\0" in text:
+        raise Invalid(FieldProblem((path,), "Text can't contain the NUL character."))
+    return text

@@ -1,0 +1,1 @@
+"""Language models: what is asked of one, what it answers, and how it fails."""
