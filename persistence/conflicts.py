@@ -1,0 +1,52 @@
+"""Broken uniqueness in the words of a user."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import IntegrityError
+
+from domain.errors import Conflict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import sqlalchemy as sa
+
+UNIQUE_VIOLATION = "23505"
+
+
+@contextmanager
+def conflict_on(message: str, index: sa.Index | None = None) -> Iterator[None]:
+    """A unique constraint that breaks inside is a Conflict with this message; other failures pass.
+
+    With `index` only that one counts, so that a bug (an id used twice) does not look like the user's doing.
+    On PostgreSQL the transaction is lost by then: the Conflict must leave it.
+    """
+    try:
+        yield
+    except IntegrityError as error:
+        if is_unique_violation(error) and (index is None or _breaks(error, index)):
+            raise Conflict(message) from error
+        raise
+
+
+def is_unique_violation(error: IntegrityError) -> bool:
+    """Whether a unique constraint or primary key broke, on either database."""
+    state = getattr(error.orig, "sqlstate", None)
+    return state == UNIQUE_VIOLATION if state else "UNIQUE constraint failed" in str(error.orig)
+
+
+def _breaks(error: IntegrityError, index: sa.Index) -> bool:
+    """PostgreSQL names the index, SQLite its columns."""
+    name = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
+    if name is not None:
+        return bool(name == index.name)
+    columns = ", ".join(str(column) for column in index.columns)
+    return str(error.orig).endswith(f": {columns}")
+
+
+def unique_index(table: sa.Table, name: str) -> sa.Index:
+    """A table's index by its name."""
+    return next(index for index in table.indexes if index.name == name)

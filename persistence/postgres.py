@@ -1,0 +1,185 @@
+"""The database at scale: PostgreSQL over asyncpg, each transaction under a role of its own.
+
+A transaction opens with one call that also takes the role and names the user, so that row-level
+security costs no round trip of its own; statements then run through SQLAlchemy in AUTOCOMMIT mode,
+which leaves BEGIN and COMMIT to us.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import asyncpg
+import sqlalchemy as sa
+from sqlalchemy import exc
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from persistence.database import ENGINE_OPTIONS, sqlstate, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from uuid import UUID
+
+T = TypeVar("T")
+
+OWNER_ROLE = "codelab_owner"
+"""Sees only the rows of the user that its transaction names."""
+UNOWNED_ROLE = "codelab_unowned"
+"""May run the statements of `persistence.unowned`, and no others."""
+
+CONNECT_TIMEOUT_S = 5
+POOL_TIMEOUT_S = 10
+STATEMENT_TIMEOUT_MS = 10_000
+LOCK_TIMEOUT_MS = 5_000
+IDLE_TIMEOUT_MS = 15_000
+ATTEMPTS = 4
+"""Serialisation failures and deadlocks are retried; the transaction was rolled back whole."""
+RETRYABLE = {"40001", "40P01"}
+
+
+class PostgresDatabase:
+    """A database shared by any number of processes."""
+
+    def __init__(self, url: str, *, pool_size: int = 10, max_overflow: int = 20) -> None:
+        settings = {
+            "statement_timeout": str(STATEMENT_TIMEOUT_MS),
+            "lock_timeout": str(LOCK_TIMEOUT_MS),
+            "idle_in_transaction_session_timeout": str(IDLE_TIMEOUT_MS),
+            "application_name": "codelab",
+            "timezone": "UTC",
+            "jit": "off",
+        }
+        self.engine = create_async_engine(
+            url,
+            isolation_level="AUTOCOMMIT",
+            pool_size=pool_size,
+            max_overflow=max_overflow,
+            pool_timeout=POOL_TIMEOUT_S,
+            pool_recycle=1_800,
+            query_cache_size=1_000,
+            connect_args={
+                "timeout": CONNECT_TIMEOUT_S,
+                "command_timeout": STATEMENT_TIMEOUT_MS / 1_000 + 2,
+                "server_settings": settings,
+                "prepared_statement_cache_size": 500,
+            },
+            **ENGINE_OPTIONS,
+        )
+
+    async def write(self, work: Callable[[sa.Connection], T], *, user_id: UUID | None) -> T:
+        """Run a transaction, again when it lost against another one."""
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self._transaction(_begin(user_id)) as connection:
+                    return await connection.run_sync(work)
+            except (exc.DBAPIError, asyncpg.PostgresError) as error:
+                if sqlstate(error) not in RETRYABLE or attempt == ATTEMPTS - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def snapshot(self, *, user_id: UUID | None) -> PostgresSnapshot:
+        """A view for reading."""
+        return PostgresSnapshot(self, _begin(user_id, "ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+
+    async def ready(self) -> None:
+        """Run a trivial statement in a short time."""
+        async with asyncio.timeout(CONNECT_TIMEOUT_S), self._transaction("BEGIN READ ONLY") as connection:
+            await connection.run_sync(lambda c: c.exec_driver_sql("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close the pool."""
+        await self.engine.dispose()
+
+    @contextlib.asynccontextmanager
+    async def _transaction(self, begin: str) -> AsyncIterator[AsyncConnection]:
+        with translated():
+            async with self.engine.connect() as connection:
+                driver = await opened(connection, begin)
+                try:
+                    yield connection
+                    await driver.execute("COMMIT")
+                except BaseException:
+                    await rolled_back(connection, driver)
+                    raise
+
+
+class PostgresSnapshot:
+    """One read transaction at REPEATABLE READ."""
+
+    def __init__(self, database: PostgresDatabase, begin: str) -> None:
+        self._engine = database.engine
+        self._begin = begin
+        self._connection: AsyncConnection | None = None
+        self._driver: Any = None
+        self._lock = asyncio.Lock()
+
+    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run a read in the view; a read that fails closes the view."""
+        async with self._lock:
+            with translated():
+                if self._connection is None:
+                    self._connection = await self._engine.connect()
+                try:
+                    if self._driver is None:
+                        self._driver = await opened(self._connection, self._begin)
+                    return await self._connection.run_sync(work)
+                except BaseException:
+                    await self._release()
+                    raise
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        async with self._lock:
+            await self._release()
+
+    async def _release(self) -> None:
+        connection, driver = self._connection, self._driver
+        self._connection = self._driver = None
+        if connection is not None:
+            if driver is not None:
+                await rolled_back(connection, driver)
+            await connection.close()
+
+
+def _begin(user_id: UUID | None, mode: str = "") -> str:
+    """One call that begins, takes the role and names the user (a UUID: nothing to escape)."""
+    if user_id is None:
+        return f"BEGIN {mode}; SELECT set_config('role', '{UNOWNED_ROLE}', true)"
+    return (
+        f"BEGIN {mode}; SELECT set_config('role', '{OWNER_ROLE}', true), "
+        f"set_config('app.user_id', '{user_id.hex}', true)"
+    )
+
+
+async def opened(connection: AsyncConnection, begin: str) -> Any:
+    """Begin on the driver's own connection, which is returned."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    await driver.execute(begin)  # type: ignore[union-attr]  # asyncpg's connection, typed Any by SQLAlchemy
+    return driver
+
+
+async def rolled_back(connection: AsyncConnection, driver: Any) -> None:
+    """Roll back; a connection that can't even do that is thrown away."""
+    try:
+        await asyncio.shield(driver.execute("ROLLBACK"))
+    except BaseException as error:
+        await asyncio.shield(connection.invalidate())
+        if not isinstance(error, Exception):
+            raise
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """The driver's failures become Unavailable; bugs stay what they are."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        if problem := unavailable(error):
+            raise problem from error
+        raise
+    except (OSError, TimeoutError, exc.TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if problem := unavailable(error):
+            raise problem from error
+        raise

@@ -1,0 +1,148 @@
+"""The embedded database: SQLite, one writer thread, a few readers, in WAL mode.
+
+A transaction is one hop to a thread, however many statements it has. One writer with
+BEGIN IMMEDIATE loses no update (measured: with SQLite's defaults 8 writers kept 41 of 320).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.pool import QueuePool
+
+from persistence.database import ENGINE_OPTIONS, unavailable
+from persistence.tables.columns import micros
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from uuid import UUID
+
+    from domain.ports import Clock
+
+T = TypeVar("T")
+
+READERS = 4
+BUSY_TIMEOUT_MS = 5_000
+POOL_TIMEOUT_S = 10
+
+
+class SqliteDatabase:
+    """A database in one file, for one process."""
+
+    def __init__(self, path: Path, *, clock: Clock) -> None:
+        self._writer = _engine(path, clock, begin="BEGIN IMMEDIATE", size=1)
+        self._reader = _engine(path, clock, begin="BEGIN", size=READERS)
+        self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
+        self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
+        self._closed = False
+
+    @property
+    def engines(self) -> tuple[sa.Engine, sa.Engine]:
+        """The writing and the reading engine, for migrations and for tests that count statements."""
+        return self._writer, self._reader
+
+    async def write(self, work: Callable[[sa.Connection], T], *, user_id: UUID | None) -> T:
+        """Run a transaction in the writer thread; a caller that is cancelled does not undo it."""
+        del user_id  # the file holds no policies: statements carry the owner themselves
+        return await _in_thread(self._write_thread, self._transaction, work)
+
+    def _transaction(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._writer.begin() as connection:
+            return work(connection)
+
+    def snapshot(self, *, user_id: UUID | None) -> SqliteSnapshot:
+        """A view for reading."""
+        del user_id
+        return SqliteSnapshot(self._reader, self._read_threads)
+
+    async def ready(self) -> None:
+        """Write to the file's header, so that a full or read-only disk shows."""
+        await _in_thread(
+            self._write_thread, self._transaction, lambda c: c.exec_driver_sql("PRAGMA user_version = 1")
+        )
+
+    async def close(self) -> None:
+        """Let the running transactions end, then close the files."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._shut_down)
+
+    def _shut_down(self) -> None:
+        self._write_thread.shutdown()
+        self._read_threads.shutdown()
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+class SqliteSnapshot:
+    """One read transaction on one reader connection."""
+
+    def __init__(self, engine: sa.Engine, threads: ThreadPoolExecutor) -> None:
+        self._engine = engine
+        self._threads = threads
+        self._connection: sa.Connection | None = None
+        self._lock = asyncio.Lock()
+
+    async def run(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run a read in the view."""
+        async with self._lock:
+            return await _in_thread(self._threads, self._read, work)
+
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
+        if self._connection is None:
+            connection = self._engine.connect()
+            connection.begin()
+            self._connection = connection
+        return work(self._connection)
+
+    async def close(self) -> None:
+        """Give the connection back."""
+        async with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                await _in_thread(self._threads, lambda _: connection.close(), None)
+
+
+async def _in_thread(threads: ThreadPoolExecutor, function: Callable[[Any], T], argument: object) -> T:
+    try:
+        return await asyncio.get_running_loop().run_in_executor(threads, function, argument)
+    except Exception as error:
+        if problem := unavailable(error):
+            raise problem from error
+        raise
+
+
+def _engine(path: Path, clock: Clock, *, begin: str, size: int) -> sa.Engine:
+    engine = sa.create_engine(
+        f"sqlite+pysqlite:///{path}",
+        poolclass=QueuePool,
+        pool_size=size,
+        max_overflow=0,
+        pool_timeout=POOL_TIMEOUT_S,
+        connect_args={"check_same_thread": False},
+        query_cache_size=1_000,
+        **ENGINE_OPTIONS,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def connect(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # transactions begin where we say, not where the driver guesses
+        connection.create_function("clock_timestamp", 0, lambda: micros(clock()))
+        for pragma in (
+            "journal_mode=WAL",
+            "foreign_keys=ON",
+            f"busy_timeout={BUSY_TIMEOUT_MS}",
+            "synchronous=NORMAL",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @sa.event.listens_for(engine, "begin")
+    def start(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

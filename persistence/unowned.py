@@ -1,0 +1,238 @@
+"""The few statements without an owner; nothing else in CodeLab looks across users.
+
+Each says why it can't have an owner. They return keys only: what follows happens in the owner's scope,
+which also decides (what is found here may be out of date by then). On PostgreSQL they run under the role
+`codelab_unowned`, which may touch only what `TABLES` names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from domain.conversations.entities import MessageStatus
+from domain.identity.entities import LinkKey, SignInKey
+from domain.tasks.entities import TaskKey, TaskStatus
+from persistence.statements import after, now
+from persistence.tables.agents import agent_slots as slots
+from persistence.tables.agents import agents
+from persistence.tables.conversations import events, messages, sessions
+from persistence.tables.engine import tasks
+from persistence.tables.identity import sign_in_links, sign_ins, users
+from persistence.tables.projects import projects
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from persistence.database import Database
+
+TABLES: dict[str, set[str]] = {
+    "users": {"SELECT"},
+    "sign_ins": {"SELECT"},
+    "sign_in_links": {"SELECT"},
+    "projects": {"SELECT"},
+    "agents": {"SELECT"},
+    "agent_slots": {"SELECT"},
+    "sessions": {"SELECT"},
+    "messages": {"SELECT"},
+    "events": {"SELECT"},
+    "tasks": {"SELECT", "UPDATE"},
+}
+"""Every table that is touched here, with the privileges that it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuriedKey:
+    """Where something deleted lies; `table` says what it is."""
+
+    table: str
+    user_id: UUID
+    project_id: UUID
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class OutlivedKey:
+    """A session's events up to `seq` are older than they are kept."""
+
+    user_id: UUID
+    project_id: UUID
+    session_id: UUID
+    seq: int
+
+
+_USER_BY_EMAIL = sa.select(users.c.user_id).where(
+    users.c.email_folded == sa.bindparam("email_folded"), users.c.deleted_at.is_(None)
+)
+_FIRST_USER = (
+    sa.select(users.c.user_id)
+    .where(users.c.deleted_at.is_(None))
+    .order_by(users.c.created_at, users.c.user_id)
+    .limit(1)
+)
+_SIGN_IN_BY_TOKEN = sa.select(sign_ins.c.user_id, sign_ins.c.id).where(
+    sa.or_(
+        sign_ins.c.token_hash == sa.bindparam("token_hash"),
+        sign_ins.c.previous_hash == sa.bindparam("token_hash"),
+    )
+)
+_LINK_BY_TOKEN = sa.select(sign_in_links.c.user_id, sign_in_links.c.id).where(
+    sign_in_links.c.token_hash == sa.bindparam("token_hash")
+)
+_EXPIRED_SIGN_INS = (
+    sa.select(sign_ins.c.user_id, sign_ins.c.id)
+    .where(sign_ins.c.expires_at <= now())
+    .order_by(sign_ins.c.expires_at)
+    .limit(sa.bindparam("limit", type_=sa.Integer))
+)
+
+
+def _ready() -> sa.Select[Any]:
+    """For each agent with waiting work and a free slot, its next task; who was served longest ago comes first."""
+    unfinished = sa.select(messages.c.id).where(
+        messages.c.user_id == tasks.c.user_id,
+        messages.c.id == tasks.c.after_message_id,
+        messages.c.status == MessageStatus.STREAMING,
+    )
+    next_task = (
+        sa.select(tasks.c.id)
+        .join(sessions, sa.and_(sessions.c.user_id == tasks.c.user_id, sessions.c.id == tasks.c.session_id))
+        .where(
+            tasks.c.user_id == slots.c.user_id,
+            tasks.c.agent_id == slots.c.agent_id,
+            tasks.c.status == TaskStatus.QUEUED,
+            ~unfinished.correlate(tasks).exists(),
+        )
+        .order_by(sessions.c.last_served.asc().nulls_first(), tasks.c.ticket)
+        .limit(1)
+        .correlate(slots)
+        .scalar_subquery()
+    )
+    all_slots = slots.alias("all_slots")
+    served = (
+        sa.select(sa.func.max(all_slots.c.last_served))
+        .where(all_slots.c.user_id == slots.c.user_id)
+        .correlate(slots)
+        .scalar_subquery()
+    )
+    found = (
+        sa.select(slots.c.user_id, slots.c.project_id, next_task.label("task_id"), slots.c.agent_id)
+        .where(slots.c.waiting > 0, slots.c.running < slots.c.running_limit)
+        .order_by(served.asc().nulls_first(), slots.c.last_served.asc().nulls_first())
+        .subquery()
+    )
+    return sa.select(found).where(found.c.task_id.is_not(None)).limit(_LIMIT)
+
+
+_LIMIT = sa.bindparam("limit", type_=sa.Integer)
+_READY = _ready()
+_ABANDONED = (
+    sa.select(tasks.c.user_id, tasks.c.project_id, tasks.c.id, tasks.c.agent_id)
+    .where(tasks.c.status == TaskStatus.RUNNING, tasks.c.lease_until < now())
+    .order_by(tasks.c.lease_until)
+    .limit(_LIMIT)
+)
+_RENEW = (
+    sa.update(tasks)
+    .where(
+        tasks.c.worker_id == sa.bindparam("worker"),
+        tasks.c.id.in_(sa.bindparam("ids", expanding=True)),
+        tasks.c.status == TaskStatus.RUNNING,
+    )
+    .values(lease_until=after(sa.bindparam("lease", type_=sa.Double)))
+    .returning(tasks.c.id)
+)
+
+
+def _buried(table: sa.Table, project: sa.ColumnElement[Any]) -> sa.Select[Any]:
+    """Tombstones of one kind."""
+    kind = sa.literal(table.name, sa.Text)
+    return (
+        sa.select(kind, table.c.user_id, project, table.c.id)
+        .where(table.c.deleted_at.is_not(None))
+        .limit(_LIMIT)
+    )
+
+
+_BURIED = (
+    _buried(sessions, sessions.c.project_id),
+    _buried(agents, agents.c.project_id),
+    _buried(projects, projects.c.id),
+)
+_OUTLIVED = (
+    sa.select(events.c.user_id, events.c.project_id, events.c.session_id, sa.func.max(events.c.seq))
+    .where(events.c.at < after(sa.bindparam("lease", type_=sa.Double)))
+    .group_by(events.c.user_id, events.c.project_id, events.c.session_id)
+    .limit(_LIMIT)
+)
+
+
+class Unowned:
+    """Finds owners."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def user_by_email(self, email_folded: str) -> UUID | None:
+        """Log-in: whoever logs in has an address and no owner yet."""
+        rows = await self._read(_USER_BY_EMAIL, email_folded=email_folded)
+        return rows[0][0] if rows else None
+
+    async def first_user(self) -> UUID | None:
+        """The embedded start: its link is for the first user, or there is none yet."""
+        rows = await self._read(_FIRST_USER)
+        return rows[0][0] if rows else None
+
+    async def sign_in_by_refresh_token(self, token_hash: str) -> SignInKey | None:
+        """Refresh: the access token has expired, so that the refresh token alone says who asks."""
+        rows = await self._read(_SIGN_IN_BY_TOKEN, token_hash=token_hash)
+        return SignInKey(*rows[0]) if rows else None
+
+    async def link_by_token(self, token_hash: str) -> LinkKey | None:
+        """Redeeming a sign-in link: its token is all that the visitor has."""
+        rows = await self._read(_LINK_BY_TOKEN, token_hash=token_hash)
+        return LinkKey(*rows[0]) if rows else None
+
+    async def expired_sign_ins(self, *, limit: int) -> Sequence[SignInKey]:
+        """The purge: it works through what is old, whoever owns it."""
+        return [SignInKey(*row) for row in await self._read(_EXPIRED_SIGN_INS, limit=limit)]
+
+    async def ready(self, *, limit: int) -> Sequence[TaskKey]:
+        """The engine: it serves all users, the least recently served first."""
+        return [TaskKey(*row) for row in await self._read(_READY, limit=limit)]
+
+    async def abandoned(self, *, limit: int) -> Sequence[TaskKey]:
+        """The engine: a worker that is gone can't say whose its tasks were."""
+        return [TaskKey(*row) for row in await self._read(_ABANDONED, limit=limit)]
+
+    async def renew(self, worker_id: UUID, task_ids: Collection[UUID], *, lease_s: float) -> Collection[UUID]:
+        """The engine: one heartbeat for all that a worker holds, whoever owns it."""
+        values = {"worker": worker_id, "ids": list(task_ids), "lease": lease_s}
+
+        def work(connection: sa.Connection) -> set[UUID]:
+            return {row[0] for row in connection.execute(_RENEW, values)}
+
+        return await self._database.write(work, user_id=None)
+
+    async def buried(self, *, limit: int) -> Sequence[BuriedKey]:
+        """The purge: it works through tombstones, whoever owned what lies there; sessions before projects."""
+        found: list[BuriedKey] = []
+        for statement in _BURIED:
+            found += [BuriedKey(*row) for row in await self._read(statement, limit=limit)]
+        return found
+
+    async def outlived(self, *, older_than_s: float, limit: int) -> Sequence[OutlivedKey]:
+        """Retention: events grow old in every session."""
+        return [OutlivedKey(*row) for row in await self._read(_OUTLIVED, limit=limit, lease=-older_than_s)]
+
+    async def _read(self, statement: sa.Select[Any], **values: object) -> list[tuple[Any, ...]]:
+        snapshot = self._database.snapshot(user_id=None)
+        try:
+            return await snapshot.run(
+                lambda connection: [tuple(row) for row in connection.execute(statement, values)]
+            )
+        finally:
+            await snapshot.close()
