@@ -36,6 +36,11 @@ def close_tasks(
     return len(closed)
 
 
+def close_task(tx: ProjectTx, task: OpenTask, *, problem: str) -> None:
+    """Cancel one task of something that is being deleted."""
+    close_tasks(tx, [task], problem=problem)
+
+
 def _close(tx: ProjectTx, task: OpenTask, problem: str | None) -> float | None:
     tx.slots.lock(task.agent_id)
     took = tx.tasks.close(task, status=TaskStatus.CANCELLED, problem=problem)

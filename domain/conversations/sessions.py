@@ -7,7 +7,6 @@ from uuid import UUID
 
 from domain.bus.close import close_tasks
 from domain.conversations.ports import Advance
-from domain.conversations.stop import Stop
 from domain.conversations.validate import checked_key, checked_title
 from domain.errors import Conflict, NotFound
 from domain.events.kinds import SessionDeleted, SessionRenamed
@@ -22,10 +21,9 @@ GONE = "Its session was deleted."
 class Sessions:
     """The use cases of sessions as a whole."""
 
-    def __init__(self, *, new_id: NewId, live: Live, stop: Stop) -> None:
+    def __init__(self, *, new_id: NewId, live: Live) -> None:
         self._new_id = new_id
         self._live = live
-        self._stop = stop
 
     async def create(self, scope: UserScope, project_id: UUID, *, title: str | None, key: str | None) -> UUID:
         """A new session; the same key with the same input returns the same one.

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from domain.errors import FieldProblem, Invalid
 from domain.pages import Page, PageRequest
 from persistence.statements import param
-from persistence.tables.columns import EPOCH, micros
+from persistence.tables.columns import EPOCH, UtcTime, micros
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -120,18 +120,10 @@ def _parsed(position: str) -> list[object]:
 
 
 def _typed(value: object, column: sa.ColumnElement[Any]) -> object:
-    """A value of the column's own type.
-
-    Raises:
-        TypeError, ValueError, OverflowError: it is none.
-    """
-    python = column.type.python_type
-    if python is UUID and isinstance(value, str):
+    """A value of the column's own type; TypeError, ValueError or OverflowError when it is none."""
+    kind = column.type
+    if isinstance(value, str) and isinstance(kind, sa.Uuid):
         return UUID(hex=value)
-    if type(value) is not int or not -_BIGGEST <= value <= _BIGGEST:
-        raise TypeError("no column of an order is of this type")
-    if python is datetime:
-        return EPOCH + timedelta(microseconds=value)
-    if python is int:
-        return value
-    raise TypeError("no column of an order is of this type")
+    if isinstance(kind, sa.Uuid) or type(value) is not int or not -_BIGGEST <= value <= _BIGGEST:
+        raise TypeError("orders consist of ids, times and integers")
+    return EPOCH + timedelta(microseconds=value) if isinstance(kind, UtcTime) else value

@@ -1,0 +1,83 @@
+"""The last transaction of an answer: its text, its step, what it cost, and the end of its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.bus.claim import agent_changed
+from domain.bus.ports import ENGINE_CHANNEL, ClaimLost
+from domain.conversations.entities import MessageStatus, RunStatus, Usage
+from domain.conversations.ports import Advance
+from domain.events.kinds import MessageCompleted, RunStatusChanged
+from domain.models.entities import ModelFinished
+from domain.scopes import HintCommitted, UserTx
+from domain.tasks.entities import Claim, TaskStatus
+from domain.tasks.ports import ModelCall
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an answer ended; `problem` is None when it succeeded, `last` None when the model did not finish."""
+
+    text: str
+    last: ModelFinished | None
+    problem: str | None
+    seconds: float
+
+    @property
+    def usage(self) -> Usage:
+        """What the model counted."""
+        if self.last is None:
+            return Usage(seconds=self.seconds)
+        tokens = self.last.usage
+        return Usage(tokens.input_tokens, tokens.output_tokens, self.last.cost_micro_usd, 1, self.seconds)
+
+
+def finish(tx: UserTx, *, claim: Claim, outcome: Outcome, usage_id: UUID) -> None:
+    """Record the outcome under the claim's fence.
+
+    Raises:
+        ClaimLost: the task is another's by now; nothing is changed.
+    """
+    p = tx.project(claim.task.project_id)
+    ok = outcome.problem is None
+    p.slots.finish(claim.task.agent_id, succeeded=ok, seconds=outcome.seconds)
+    status = TaskStatus.SUCCEEDED if ok else TaskStatus.FAILED
+    if not p.tasks.end(claim, status=status, problem=outcome.problem):
+        raise ClaimLost
+    if outcome.last is not None:
+        _journal(tx, claim, outcome, outcome.last, usage_id)
+    _answer(tx, claim, outcome)
+    p.announce(HintCommitted(ENGINE_CHANNEL, {"wake": True}))
+    channel = f"project:{tx.user_id}:{p.project_id}"
+    p.announce(HintCommitted(channel, agent_changed(claim.task.agent_id)))
+
+
+def _journal(tx: UserTx, claim: Claim, outcome: Outcome, last: ModelFinished, usage_id: UUID) -> None:
+    tasks = tx.project(claim.task.project_id).tasks
+    response: dict[str, object] = {
+        "text": outcome.text,
+        "finish_reason": last.finish_reason,
+        "model": last.model,
+    }
+    tasks.record_step(claim, position=0, response=response)
+    call = ModelCall(last.model, outcome.usage, last.price_known, last.usage.estimated)
+    tasks.record_usage(usage_id=usage_id, claim=claim, call=call)
+
+
+def _answer(tx: UserTx, claim: Claim, outcome: Outcome) -> None:
+    p, usage, problem = tx.project(claim.task.project_id), outcome.usage, outcome.problem
+    model = outcome.last.model if outcome.last else None
+    message_status = MessageStatus.COMPLETE if problem is None else MessageStatus.FAILED
+    run_status = RunStatus.SUCCEEDED if problem is None else RunStatus.FAILED
+    p.messages.complete(
+        claim.answer_id, status=message_status, content=outcome.text, model=model, usage=usage
+    )
+    p.runs.finish(claim.run_id, status=run_status, problem=problem, model=model, usage=usage)
+    p.events.append(
+        claim.session_id,
+        MessageCompleted(claim.answer_id, claim.generation, message_status, outcome.text, usage, (), problem),
+        RunStatusChanged(claim.run_id, run_status, problem, usage),
+        advance=Advance(2, active_runs=-1),
+    )

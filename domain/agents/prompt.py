@@ -1,0 +1,56 @@
+"""What a model is given: the agent's prompt, the branch so far within a budget, and the question."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.agents import handles
+from domain.agents.entities import AgentSettings
+from domain.conversations.entities import Author, Turn
+from domain.models.entities import CHARACTERS_PER_TOKEN, ChatMessage, ChatRole, ModelRequest
+
+HISTORY_TURNS = 200
+"""Messages read from the branch at most; the token budget usually ends it earlier."""
+
+
+def model_request(settings: AgentSettings, turns: Sequence[Turn], *, history_tokens: int) -> ModelRequest:
+    """The request that answers the last turn.
+
+    Earlier turns are kept from the newest backwards while they fit into `history_tokens`
+    (estimated at four characters each); the question itself is always given whole.
+    """
+    system = ChatMessage(ChatRole.SYSTEM, system_prompt(settings))
+    kept = [_message(turn) for turn in _within(turns, history_tokens)]
+    return ModelRequest(
+        model=settings.model,
+        messages=(system, *kept),
+        temperature=settings.temperature,
+        max_tokens=settings.max_tokens,
+    )
+
+
+def system_prompt(settings: AgentSettings) -> str:
+    """Who the agent is, in its owner's words."""
+    lines = [f"You are {settings.name} (@{settings.handle})."]
+    if settings.role:
+        lines.append(f"Your role: {settings.role}")
+    if settings.system_prompt:
+        lines += ["", settings.system_prompt]
+    return "\n".join(lines)
+
+
+def _within(turns: Sequence[Turn], tokens: int) -> Sequence[Turn]:
+    room, start = tokens * CHARACTERS_PER_TOKEN, len(turns)
+    for index in range(len(turns) - 1, -1, -1):
+        room -= len(turns[index].content)
+        if room < 0 and index < len(turns) - 1:
+            break
+        start = index
+    return turns[start:]
+
+
+def _message(turn: Turn) -> ChatMessage:
+    if turn.author == Author.AGENT:
+        return ChatMessage(ChatRole.ASSISTANT, turn.content)
+    mention = handles.leading(turn.content)
+    return ChatMessage(ChatRole.USER, mention.rest if mention and mention.rest else turn.content)

@@ -1,0 +1,138 @@
+"""Carries out a claim: asks the model, writes the answer, and ends the run in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import partial
+
+from domain.agents.entities import AgentSettings
+from domain.agents.finish import Outcome, finish
+from domain.agents.prompt import HISTORY_TURNS, model_request
+from domain.agents.versions import AgentVersions
+from domain.agents.writer import AnswerWriter
+from domain.bus.ports import ClaimLost
+from domain.bus.worker import Guard
+from domain.conversations.entities import Turn
+from domain.errors import CodeLabError, Unavailable
+from domain.events.live import Live, SessionKey
+from domain.models.entities import ModelFinished, ModelRequest, TextDelta
+from domain.models.ports import ModelGateway
+from domain.ports import NewId
+from domain.scopes import Scopes, UserScope, UserTx
+from domain.tasks.entities import Claim
+
+log = logging.getLogger("codelab.runner")
+
+FINISH_ATTEMPTS = 60
+"""Tries, a second apart, to record an answer while the database is away; the lease decides after that."""
+FINISH_PAUSE_S = 1.0
+INTERNAL = "Something went wrong inside CodeLab. The operator finds the reason in the log. Try again."
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerLimits:
+    """Bounds of one answer: seconds for all of it, tokens of history given to the model."""
+
+    task_s: float = 600.0
+    history_tokens: int = 16_000
+
+
+class Runner:
+    """Runs direct answers; holds no transaction and no connection while the model speaks."""
+
+    def __init__(
+        self,
+        *,
+        scopes: Scopes,
+        models: ModelGateway,
+        live: Live,
+        versions: AgentVersions,
+        new_id: NewId,
+        monotonic: Callable[[], float],
+        limits: RunnerLimits | None = None,
+    ) -> None:
+        self._scopes = scopes
+        self._models = models
+        self._live = live
+        self._versions = versions
+        self._new_id = new_id
+        self._monotonic = monotonic
+        self._limits = limits or RunnerLimits()
+
+    async def __call__(self, claim: Claim, guard: Guard) -> None:
+        """Answer, and record how it ended; a lost claim ends in silence."""
+        scope = self._scopes.open(claim.task.user_id)
+        writer = AnswerWriter(claim, guard, scope=scope, live=self._live, monotonic=self._monotonic)
+        try:
+            outcome = await self._outcome(scope, claim, writer)
+            await self._record(scope, claim, outcome)
+        except ClaimLost:
+            log.info("a claim was lost", extra={"task_id": str(claim.task.task_id)})
+        finally:
+            await scope.aclose()
+
+    async def _outcome(self, scope: UserScope, claim: Claim, writer: AnswerWriter) -> Outcome:
+        started = self._monotonic()
+        problem, last = None, None
+        try:
+            async with asyncio.timeout(self._limits.task_s):
+                request = await self._request(scope, claim)
+                await writer.begin()
+                last = await self._speak(request, writer)
+        except TimeoutError:
+            problem = f"The answer took longer than {self._limits.task_s:.0f} seconds and was ended."
+        except ClaimLost:
+            raise
+        except CodeLabError as error:
+            problem = error.message
+        except Exception:
+            log.exception("an answer failed", extra={"task_id": str(claim.task.task_id)})
+            problem = INTERNAL
+        return Outcome(writer.text, last, problem, self._monotonic() - started)
+
+    async def _request(self, scope: UserScope, claim: Claim) -> ModelRequest:
+        key = claim.task
+        settings = await self._versions.settings(
+            scope, project_id=key.project_id, agent_id=key.agent_id, version=claim.agent_version
+        )
+
+        def work(tx: UserTx) -> Sequence[Turn]:
+            messages = tx.project(key.project_id).messages
+            return messages.history(claim.session_id, claim.question_id, limit=HISTORY_TURNS)
+
+        turns = await scope.read(work)
+        await scope.aclose()
+        if settings is None or not turns:
+            raise ClaimLost  # the agent, the session or the question was deleted meanwhile
+        return self._resolved(settings, turns)
+
+    def _resolved(self, settings: AgentSettings, turns: Sequence[Turn]) -> ModelRequest:
+        return model_request(settings, turns, history_tokens=self._limits.history_tokens)
+
+    async def _speak(self, request: ModelRequest, writer: AnswerWriter) -> ModelFinished | None:
+        last: ModelFinished | None = None
+        async with aclosing(self._models.stream(request)) as chunks:
+            async for chunk in chunks:
+                if isinstance(chunk, TextDelta):
+                    await writer.write(chunk.text)
+                else:
+                    last = chunk
+        return last
+
+    async def _record(self, scope: UserScope, claim: Claim, outcome: Outcome) -> None:
+        usage_id = self._new_id()
+        work = partial(finish, claim=claim, outcome=outcome, usage_id=usage_id)
+        for attempt in range(FINISH_ATTEMPTS):
+            try:
+                await scope.write(work)
+                break
+            except Unavailable:
+                if attempt == FINISH_ATTEMPTS - 1:
+                    raise ClaimLost from None
+                await asyncio.sleep(FINISH_PAUSE_S)
+        key = SessionKey(claim.task.user_id, claim.session_id)
+        await self._live.finish(key, message_id=claim.answer_id, generation=claim.generation)

@@ -1,0 +1,99 @@
+"""Telling who asks by their access token, and noticing when their sign-in ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
+from uuid import UUID
+
+from domain.errors import Unauthenticated, Unavailable
+from domain.events.live import Hints
+from domain.identity.entities import Principal
+from domain.identity.ports import AccessTokens
+from domain.identity.standing import REVOKED_CHANNEL, Known, Standing
+from domain.scopes import Scopes
+
+RETRY_S = 5.0
+
+
+class Authenticate:
+    """Reads access tokens; a valid one of an ended sign-in is refused.
+
+    SQL decides whether a sign-in stands, and what it said is believed for 30 seconds. Hints of
+    revocations shorten that to a moment in every process that hears them.
+
+    Args:
+        standing: What this process knows; shared with the use cases that revoke.
+        retry_s: How soon SQL is asked again about a watched sign-in when it did not answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        access: AccessTokens,
+        scopes: Scopes,
+        hints: Hints,
+        standing: Standing,
+        retry_s: float = RETRY_S,
+    ) -> None:
+        self._access = access
+        self._scopes = scopes
+        self._hints = hints
+        self._standing = standing
+        self._retry_s = retry_s
+
+    async def authenticate(self, token: str) -> Principal:
+        """Whose token this is.
+
+        Raises:
+            Unauthenticated: the token is malformed, forged, expired or of an ended sign-in.
+            Unavailable: the database does not answer.
+        """
+        principal = self._access.read(token)
+        known = self._standing.known(principal.sign_in_id)
+        if known is Known.REVOKED or (known is Known.UNKNOWN and not await self._stands(principal)):
+            raise Unauthenticated
+        return principal
+
+    @asynccontextmanager
+    async def watch(self, principal: Principal) -> AsyncIterator[asyncio.Event]:
+        """An event that is set once the sign-in is over, at once when it was before."""
+        with self._standing.watch(principal.sign_in_id) as over:
+            recheck = asyncio.create_task(self._recheck(principal, over), name="recheck of a watched sign-in")
+            try:
+                yield over
+            finally:
+                recheck.cancel()
+                await asyncio.wait({recheck})
+
+    async def follow_revocations(self) -> None:
+        """Take in hints for ever; one task of the process."""
+        async with self._hints.listen(REVOKED_CHANNEL) as hints:
+            async for hint in hints:
+                self._standing.revoke(_sign_in_ids(hint))
+
+    async def _recheck(self, principal: Principal, over: asyncio.Event) -> None:
+        """Ask SQL whenever its last answer is too old, because hints may be lost."""
+        while not over.is_set():
+            if self._standing.known(principal.sign_in_id) is Known.UNKNOWN:
+                with suppress(Unavailable):  # it can't be told just now: the next round tells
+                    await self._stands(principal)
+            await asyncio.sleep(self._standing.live_for_s(principal.sign_in_id) or self._retry_s)
+
+    async def _stands(self, principal: Principal) -> bool:
+        sign_in_id = principal.sign_in_id
+        async with aclosing(self._scopes.open(principal.user_id)) as scope:
+            stands = await scope.read(lambda tx: tx.identity.sign_in(sign_in_id)) is not None
+        if stands:
+            self._standing.confirm(sign_in_id)
+        else:
+            self._standing.revoke([sign_in_id])
+        return stands and self._standing.known(sign_in_id) is not Known.REVOKED
+
+
+def _sign_in_ids(hint: Mapping[str, object]) -> list[UUID]:
+    try:
+        return [UUID(str(hint["sign_in_id"]))]
+    except (KeyError, ValueError):  # from a newer version of us, perhaps
+        return []

@@ -1,0 +1,222 @@
+"""Mutations of sessions, messages and runs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from functools import partial
+from typing import Annotated
+from uuid import UUID
+
+import strawberry
+
+from domain.conversations import entities
+from domain.conversations.begin import Begun
+from domain.conversations.send import NewMessageInput
+from domain.conversations.validate import checked_wait
+from domain.errors import NotFound as DomainNotFound
+from domain.scopes import UserTx
+from graphql_api.context import Info
+from graphql_api.schema.conversations import Message, Run, Session
+from graphql_api.schema.deleted import Deleted
+from graphql_api.schema.ids import Kind, maybe, parsed
+from graphql_api.schema.inputs import or_none
+from graphql_api.schema.problems import Conflict, Invalid, LimitExceeded, NotFound, Unavailable, answered
+
+
+@strawberry.type(description="The session was saved.")
+class SessionSaved:
+    """Saved."""
+
+    session: Session
+
+
+@strawberry.type(description="The message was admitted; its run answers it.")
+class MessageSent:
+    """Sent."""
+
+    message: Message
+    run: Run
+
+
+@strawberry.type(description="The run has ended; what was written so far stays.")
+class RunStopped:
+    """Stopped."""
+
+    run: Run
+
+
+CreateSessionResult = Annotated[
+    SessionSaved | NotFound | Invalid | Conflict | LimitExceeded, strawberry.union("CreateSessionResult")
+]
+RenameSessionResult = Annotated[SessionSaved | NotFound | Invalid, strawberry.union("RenameSessionResult")]
+DeleteSessionResult = Annotated[Deleted | NotFound, strawberry.union("DeleteSessionResult")]
+SendMessageResult = Annotated[
+    MessageSent | NotFound | Invalid | Conflict | LimitExceeded | Unavailable,
+    strawberry.union("SendMessageResult"),
+]
+StopRunResult = Annotated[RunStopped | NotFound, strawberry.union("StopRunResult")]
+DeleteMessageResult = Annotated[Deleted | NotFound | Conflict, strawberry.union("DeleteMessageResult")]
+
+
+@strawberry.input(description="A message.")
+class SendMessageInput:
+    """A message."""
+
+    content: str
+    target_agent: str | None = strawberry.field(
+        default=None,
+        description="Handle (with or without @) or id. Without it a leading @handle decides;"
+        " without both the orchestrator does.",
+    )
+    parent_id: strawberry.ID | None = strawberry.field(
+        default=None, description="Continue from this message; default: the session's head."
+    )
+    idempotency_key: str = strawberry.field(
+        description="The same key with the same input returns the same run for the session's life;"
+        " with other input it is a Conflict."
+    )
+
+    @property
+    def entity(self) -> NewMessageInput:
+        """As the domain has it."""
+        target = or_none(self.target_agent)
+        parent = or_none(self.parent_id)
+        return NewMessageInput(
+            content=self.content,
+            key=self.idempotency_key,
+            target=(maybe(Kind.AGENT, target) or target) if target is not None else None,
+            parent_id=parsed(Kind.MESSAGE, parent) if parent is not None else None,
+        )
+
+
+@strawberry.type
+class ConversationMutation:
+    """Mutations of conversations."""
+
+    @strawberry.mutation(description="A new chat.")
+    async def create_session(
+        self,
+        info: Info,
+        project_id: strawberry.ID,
+        title: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> CreateSessionResult:
+        """Create."""
+        context = info.context
+        created = context.services.sessions.create(
+            context.scope, parsed(Kind.PROJECT, project_id), title=title, key=idempotency_key
+        )
+        return await answered(info, _saved(info, created), lambda it: it)
+
+    @strawberry.mutation(description="Change a chat's title.")
+    async def rename_session(self, info: Info, id: strawberry.ID, title: str) -> RenameSessionResult:
+        """Rename."""
+        context, session_id = info.context, parsed(Kind.SESSION, id)
+
+        async def renamed() -> UUID:
+            await context.services.sessions.rename(context.scope, session_id, title)
+            return session_id
+
+        return await answered(info, _saved(info, renamed()), lambda it: it)
+
+    @strawberry.mutation(description="Delete a chat; what is open in it is cancelled.")
+    async def delete_session(self, info: Info, id: strawberry.ID) -> DeleteSessionResult:
+        """Delete."""
+        context = info.context
+        deleted = context.services.sessions.delete(context.scope, parsed(Kind.SESSION, id))
+        return await answered(info, deleted, partial(Deleted.of, id))
+
+    @strawberry.mutation(
+        description="Returns at once with the run; with waitSeconds (at most 30) when the run ends"
+        " or the time is up."
+    )
+    async def send_message(
+        self,
+        info: Info,
+        session_id: strawberry.ID,
+        input: SendMessageInput,
+        wait_seconds: float | None = None,
+    ) -> SendMessageResult:
+        """Send."""
+        context = info.context
+
+        async def sent() -> MessageSent:
+            seconds = checked_wait(wait_seconds)
+            sending = context.services.send.message(
+                context.scope, parsed(Kind.SESSION, session_id), input.entity
+            )
+            return await _sent(info, sending, seconds=seconds)
+
+        return await answered(info, sent(), lambda it: it)
+
+    @strawberry.mutation(
+        description="The edited message becomes a sibling of the old one, and a new run answers it."
+    )
+    async def edit_message(
+        self, info: Info, message_id: strawberry.ID, content: str, idempotency_key: str
+    ) -> SendMessageResult:
+        """Edit."""
+        context = info.context
+        sending = context.services.send.edited(
+            context.scope, parsed(Kind.MESSAGE, message_id), content, idempotency_key
+        )
+        return await answered(info, _sent(info, sending), lambda it: it)
+
+    @strawberry.mutation(description="Answer the question of a run that has ended once more.")
+    async def retry_run(self, info: Info, run_id: strawberry.ID, idempotency_key: str) -> SendMessageResult:
+        """Retry."""
+        context = info.context
+        sending = context.services.send.retried(context.scope, parsed(Kind.RUN, run_id), idempotency_key)
+        return await answered(info, _sent(info, sending), lambda it: it)
+
+    @strawberry.mutation(description="End a run at once; what was written so far stays.")
+    async def stop_run(self, info: Info, run_id: strawberry.ID) -> StopRunResult:
+        """Stop."""
+        context, key = info.context, parsed(Kind.RUN, run_id)
+
+        async def stopped() -> RunStopped:
+            await context.services.stop(context.scope, key)
+            _, run = await context.scope.read(partial(_question_and_run, run_id=key))
+            return RunStopped(run=Run.of(run))
+
+        return await answered(info, stopped(), lambda it: it)
+
+    @strawberry.mutation(description="Delete a message and everything below it.")
+    async def delete_message(self, info: Info, message_id: strawberry.ID) -> DeleteMessageResult:
+        """Delete."""
+        context = info.context
+        deleted = context.services.delete_message(context.scope, parsed(Kind.MESSAGE, message_id))
+        return await answered(info, deleted, partial(Deleted.of, message_id))
+
+
+async def _saved(info: Info, saving: Awaitable[UUID]) -> SessionSaved:
+    session_id = await saving
+    found = await info.context.scope.read(lambda tx: tx.projects.session(session_id))
+    if found is None:
+        raise DomainNotFound("session")
+    return SessionSaved(session=Session.of(found))
+
+
+async def _sent(info: Info, sending: Awaitable[Begun], *, seconds: float = 0.0) -> MessageSent:
+    context = info.context
+    begun = await sending
+    if seconds:
+        await context.services.wait_for_run(
+            context.scope,
+            project_id=begun.project_id,
+            session_id=begun.session_id,
+            run_id=begun.run_id,
+            seconds=seconds,
+        )
+    question, run = await context.scope.read(partial(_question_and_run, run_id=begun.run_id))
+    return MessageSent(message=Message.of(question), run=Run.of(run))
+
+
+def _question_and_run(tx: UserTx, *, run_id: UUID) -> tuple[entities.Message, entities.Run]:
+    place = tx.projects.of_run(run_id)
+    p = tx.project(place[0]) if place else None
+    run = p.runs.many([run_id]).get(run_id) if p else None
+    question = p.messages.many([run.question_id]).get(run.question_id) if p and run else None
+    if run is None or question is None:
+        raise DomainNotFound("run")
+    return question, run

@@ -1,0 +1,315 @@
+"""Sessions, messages and runs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import strawberry
+
+from domain.conversations import entities
+from domain.errors import NotFound as DomainNotFound
+from domain.pages import Page, PageRequest
+from graphql_api.context import Info
+from graphql_api.schema.agents import Agent
+from graphql_api.schema.enums import Author, MessageStatus, RunMode, RunStatus
+from graphql_api.schema.ids import Kind, maybe, shown
+from graphql_api.schema.inputs import or_none
+from graphql_api.schema.paging import Connection, connection
+from graphql_api.schema.scalars import Cursor, MicroUSD
+
+if TYPE_CHECKING:
+    from graphql_api.schema.projects import Project
+
+
+@strawberry.type(description="The agent as it was: still readable when the agent is gone.")
+class AgentRef:
+    """An agent at a version."""
+
+    id: strawberry.ID
+    name: str
+    handle: str
+    version: int
+    key: strawberry.Private[UUID]
+    project_key: strawberry.Private[UUID | None] = None
+
+    @classmethod
+    def of(cls, ref: entities.AgentRef, project_id: UUID | None = None) -> AgentRef:
+        """From the entity."""
+        return cls(
+            id=strawberry.ID(shown(Kind.AGENT, ref.id)),
+            name=ref.name,
+            handle=ref.handle,
+            version=ref.version,
+            key=ref.id,
+            project_key=project_id,
+        )
+
+    @strawberry.field(description="The agent as it is now, null when it is gone.")
+    async def agent(self, info: Info) -> Agent | None:
+        """The agent."""
+        project_id = self.project_key
+        if project_id is None:
+            project_id = await info.context.scope.read(lambda tx: tx.projects.of_agent(self.key))
+        if project_id is None:
+            return None
+        found = await info.context.loaders.agents.load((project_id, self.key))
+        return Agent.of(found) if found else None
+
+
+@strawberry.type(description="A memory that an answer used.")
+class Citation:
+    """A citation."""
+
+    memory_id: strawberry.ID
+    score: float
+    excerpt: str
+
+    @classmethod
+    def of(cls, it: entities.Citation) -> Citation:
+        """From the entity."""
+        memory_id = strawberry.ID(shown(Kind.MEMORY, it.memory_id))
+        return cls(memory_id=memory_id, score=it.score, excerpt=it.excerpt)
+
+
+@strawberry.type(description="What was spent; seconds from claim to end.")
+class Usage:
+    """Usage."""
+
+    input_tokens: int
+    output_tokens: int
+    cost: MicroUSD
+    model_calls: int
+    seconds: float
+
+    @classmethod
+    def of(cls, it: entities.Usage) -> Usage:
+        """From the entity."""
+        return cls(
+            input_tokens=it.input_tokens,
+            output_tokens=it.output_tokens,
+            cost=MicroUSD(it.cost_micro_usd),
+            model_calls=it.model_calls,
+            seconds=it.seconds,
+        )
+
+
+@strawberry.type(description="One node of a session's tree of messages.")
+class Message:
+    """A message."""
+
+    id: strawberry.ID
+    author: Author
+    content: str
+    status: MessageStatus
+    generation: int = strawberry.field(
+        description="Restarts of the answer so far; deltas of an older generation are void."
+    )
+    agent: AgentRef | None
+    model: str | None = strawberry.field(
+        description="The model that answered, as it names itself; the offline model is labelled here."
+    )
+    citations: list[Citation]
+    usage: Usage | None
+    created_at: datetime
+    entity: strawberry.Private[entities.Message]
+
+    @classmethod
+    def of(cls, it: entities.Message) -> Message:
+        """From the entity."""
+        return cls(
+            id=strawberry.ID(shown(Kind.MESSAGE, it.id)),
+            author=it.author,
+            content=it.content,
+            status=it.status,
+            generation=it.generation,
+            agent=AgentRef.of(it.agent, it.project_id) if it.agent else None,
+            model=it.model,
+            citations=[Citation.of(c) for c in it.citations],
+            usage=Usage.of(it.usage) if it.usage else None,
+            created_at=it.created_at,
+            entity=it,
+        )
+
+    @strawberry.field(description="What it continues.")
+    async def parent(self, info: Info) -> Message | None:
+        """The parent."""
+        it = self.entity
+        if it.parent_id is None:
+            return None
+        found = await info.context.loaders.messages.load((it.project_id, it.parent_id))
+        return Message.of(found) if found else None
+
+    @strawberry.field(description="All versions at this place, itself too, oldest first.")
+    async def siblings(self, info: Info) -> list[Message]:
+        """The siblings."""
+        found = await info.context.loaders.siblings.load((self.entity.project_id, self.entity.id))
+        return [Message.of(it) for it in found or ()]
+
+    @strawberry.field(description="The run that it asked for, or that wrote it.")
+    async def run(self, info: Info) -> Run | None:
+        """The run."""
+        it = self.entity
+        return await run_by_id(info, it.project_id, it.run_id) if it.run_id else None
+
+
+@strawberry.type(description="One answer being made.")
+class Run:
+    """A run."""
+
+    id: strawberry.ID
+    mode: RunMode
+    status: RunStatus
+    agent: AgentRef | None
+    confidence: float | None = strawberry.field(description="Auto mode: how sure the choice was, 0 to 1.")
+    reason: str | None = strawberry.field(description="Auto mode: why this agent.")
+    problem: str | None = strawberry.field(description="Why it failed or was ended, for a person.")
+    usage: Usage
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    entity: strawberry.Private[entities.Run]
+
+    @classmethod
+    def of(cls, it: entities.Run) -> Run:
+        """From the entity."""
+        return cls(
+            id=strawberry.ID(shown(Kind.RUN, it.id)),
+            mode=it.mode,
+            status=it.status,
+            agent=AgentRef.of(it.agent, it.project_id) if it.agent else None,
+            confidence=it.confidence,
+            reason=it.reason,
+            problem=it.problem,
+            usage=Usage.of(it.usage),
+            created_at=it.created_at,
+            started_at=it.started_at,
+            finished_at=it.finished_at,
+            entity=it,
+        )
+
+    @strawberry.field(description="Where it happens.")
+    async def session(self, info: Info) -> Session:
+        """The session."""
+        return await _session(info, self.entity.project_id, self.entity.session_id)
+
+    @strawberry.field(description="What is answered.")
+    async def question(self, info: Info) -> Message:
+        """The question."""
+        found = await info.context.loaders.messages.load((self.entity.project_id, self.entity.question_id))
+        if found is None:
+            raise DomainNotFound("message")
+        return Message.of(found)
+
+    @strawberry.field(description="The answer, also while it is written.")
+    async def answer(self, info: Info) -> Message | None:
+        """The answer."""
+        found = await info.context.loaders.messages.load((self.entity.project_id, self.entity.answer_id))
+        return Message.of(found) if found else None
+
+
+@strawberry.type(description="One chat.")
+class Session:
+    """A session."""
+
+    id: strawberry.ID
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    cursor: Cursor = strawberry.field(
+        description="The newest event's position, read in the same snapshot as the rest of this query:"
+        " subscribe from here."
+    )
+    entity: strawberry.Private[entities.Session]
+
+    @classmethod
+    def of(cls, it: entities.Session) -> Session:
+        """From the entity."""
+        return cls(
+            id=strawberry.ID(shown(Kind.SESSION, it.id)),
+            title=it.title,
+            created_at=it.created_at,
+            updated_at=it.updated_at,
+            cursor=Cursor(it.seq),
+            entity=it,
+        )
+
+    @strawberry.field(description="Where it lies.")
+    async def project(self, info: Info) -> Annotated[Project, strawberry.lazy("graphql_api.schema.projects")]:
+        """The project."""
+        from graphql_api.schema.projects import Project
+
+        found = await info.context.loaders.projects.load(self.entity.project_id)
+        if found is None:
+            raise DomainNotFound("project")
+        return Project.of(found)
+
+    @strawberry.field(description="The newest message of the branch that is continued by default.")
+    async def head(self, info: Info) -> Message | None:
+        """The head."""
+        it = self.entity
+        if it.head_id is None:
+            return None
+        found = await info.context.loaders.messages.load((it.project_id, it.head_id))
+        return Message.of(found) if found else None
+
+    @strawberry.field(
+        description="The path from the root to `leaf` (default: the head), oldest first; default: the last 50."
+    )
+    async def messages(
+        self,
+        info: Info,
+        leaf: strawberry.ID | None = None,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+    ) -> Connection[Message]:
+        """Messages along a branch."""
+        request = PageRequest.of(first=first, after=after, last=last, before=before)
+        if first is None and after is None:
+            request = PageRequest(request.size, before, backward=True)
+        it = self.entity
+        leaf_id = maybe(Kind.MESSAGE, leaf) if leaf is not None else it.head_id
+        if leaf_id is None:
+            return connection(Page((), (), has_next=False, has_previous=False, total=0), Message.of)
+        page = await info.context.scope.read(
+            lambda tx: tx.project(it.project_id).messages.path(it.id, leaf_id, request)
+        )
+        return connection(page, Message.of)
+
+    @strawberry.field(description="Its runs, newest first.")
+    async def runs(
+        self,
+        info: Info,
+        status: RunStatus | None = None,
+        first: int | None = None,
+        after: str | None = None,
+    ) -> Connection[Run]:
+        """Runs."""
+        request, it, wanted = PageRequest.of(first=first, after=after), self.entity, or_none(status)
+        page = await info.context.scope.read(
+            lambda tx: tx.project(it.project_id).runs.page(it.id, request, status=wanted)
+        )
+        return connection(page, Run.of)
+
+    @strawberry.field(description="The active agents of its project.")
+    async def available_agents(self, info: Info) -> list[Agent]:
+        """Agents."""
+        project_id = self.entity.project_id
+        found = await info.context.scope.read(lambda tx: tx.project(project_id).agents.active())
+        return [Agent.of(agent) for agent in found]
+
+
+async def run_by_id(info: Info, project_id: UUID, run_id: UUID) -> Run | None:
+    """A run, batched with others of the operation."""
+    found = await info.context.loaders.runs.load((project_id, run_id))
+    return Run.of(found) if found else None
+
+
+async def _session(info: Info, project_id: UUID, session_id: UUID) -> Session:
+    found = await info.context.loaders.sessions.load((project_id, session_id))
+    if found is None:
+        raise DomainNotFound("session")
+    return Session.of(found)

@@ -1,0 +1,210 @@
+"""Documents: parsed, validated, and remembered by their text."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from graphql import (
+    ASTValidationRule,
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    VariableDefinitionNode,
+    VariableNode,
+    Visitor,
+    parse,
+    specified_rules,
+    validate,
+    visit,
+)
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
+
+from graphql_api.transport.errors import Code, document_refused, refused
+from graphql_api.transport.ports import OperationKind
+
+RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+"""The specification's rules, and those for what Strawberry adds to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of a valid document.
+
+    `resume_variable` names the variable that is used once, as the root field's `after`: where a
+    subscriber begins does not change what an event looks like.
+    """
+
+    kind: OperationKind
+    name: str | None
+    node: OperationDefinitionNode
+    resume_variable: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A valid document; `id` is unique while the process lives."""
+
+    id: int
+    ast: DocumentNode
+    operations: Mapping[str | None, Operation]
+
+    def select(self, name: str | None) -> Operation:
+        """The operation to run; without a name the only one.
+
+        Raises:
+            Refused: there is no such operation, or several and no name.
+        """
+        if name is not None and name in self.operations:
+            return self.operations[name]
+        if name is None and len(self.operations) == 1:
+            return next(iter(self.operations.values()))
+        problem = f"Unknown operation named '{name}'." if name else "Name the operation that is to run."
+        raise document_refused(Code.UNKNOWN_OPERATION, [GraphQLError(problem)])
+
+
+@dataclass(slots=True)
+class CacheCounts:
+    """How often a document was known, new, or forgotten for lack of room."""
+
+    hits: int = 0
+    misses: int = 0
+    evictions: int = 0
+
+
+@dataclass(slots=True)
+class _Cache:
+    """Valid documents by text, the least recently used forgotten first; bounded in number and in tokens.
+
+    A token is a fair measure of memory: about one AST node each.
+    """
+
+    capacity: int
+    capacity_tokens: int
+    counts: CacheCounts = field(default_factory=CacheCounts)
+    _documents: OrderedDict[str, Document] = field(default_factory=OrderedDict)
+    _tokens: int = 0
+
+    def get(self, text: str) -> Document | None:
+        document = self._documents.get(text)
+        if document is None:
+            self.counts.misses += 1
+            return None
+        self.counts.hits += 1
+        self._documents.move_to_end(text)
+        return document
+
+    def put(self, text: str, document: Document) -> None:
+        self._documents[text] = document
+        self._tokens += document.ast.token_count
+        while len(self._documents) > self.capacity or self._tokens > self.capacity_tokens:
+            _, forgotten = self._documents.popitem(last=False)
+            self._tokens -= forgotten.ast.token_count
+            self.counts.evictions += 1
+
+
+class Documents:
+    """Knows which texts are valid for one schema.
+
+    Size and token limits come before any other work. Then `limits`, validation rule classes that
+    refuse documents by their shape: they are applied before the specification's rules, some of which
+    take more than a second for two thousand hostile tokens (measured: merging of repeated fields).
+    The classes are built once, by whoever composes this.
+    """
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        limits: Sequence[type[ASTValidationRule]] = (),
+        max_characters: int = 100_000,
+        max_tokens: int = 2_000,
+        capacity: int = 1_000,
+        capacity_tokens: int = 200_000,
+        hide_suggestions: bool = False,
+    ) -> None:
+        self._schema = schema
+        self._limits = tuple(limits)
+        self._max_characters = max_characters
+        self._max_tokens = max_tokens
+        self._hide_suggestions = hide_suggestions
+        self._cache = _Cache(capacity, capacity_tokens)
+        self._ids = count(1)
+
+    @property
+    def counts(self) -> CacheCounts:
+        """What the cache did so far."""
+        return self._cache.counts
+
+    def load(self, text: str) -> Document:
+        """The document with this text.
+
+        Raises:
+            Refused: it is too long, not GraphQL, or not valid for the schema.
+        """
+        if (known := self._cache.get(text)) is not None:
+            return known
+        if len(text) > self._max_characters:
+            message = f"The document has more than {self._max_characters} characters."
+            raise refused(Code.TOO_LARGE, message, limit=self._max_characters)
+        document = self._validated(self._parsed(text))
+        self._cache.put(text, document)
+        return document
+
+    def _parsed(self, text: str) -> DocumentNode:
+        try:
+            return parse(text, max_tokens=self._max_tokens)
+        except GraphQLError as error:
+            raise document_refused(Code.SYNTAX_ERROR, [error]) from None
+
+    def _validated(self, ast: DocumentNode) -> Document:
+        for code, rules in ((Code.LIMIT_EXCEEDED, self._limits), (Code.VALIDATION_FAILED, RULES)):
+            errors = validate(
+                self._schema, ast, rules, max_errors=10, hide_suggestions=self._hide_suggestions
+            )
+            if errors:
+                raise document_refused(code, errors)
+        nodes = (node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
+        return Document(next(self._ids), ast, {_name(node): _operation(node, ast) for node in nodes})
+
+
+def _name(node: OperationDefinitionNode) -> str | None:
+    return node.name.value if node.name else None
+
+
+def _operation(node: OperationDefinitionNode, ast: DocumentNode) -> Operation:
+    kind = OperationKind(node.operation.value)
+    resume = _resume_variable(node, ast) if kind is OperationKind.SUBSCRIPTION else None
+    return Operation(kind, _name(node), node, resume)
+
+
+def _resume_variable(node: OperationDefinitionNode, ast: DocumentNode) -> str | None:
+    for field_node in node.selection_set.selections:
+        for argument in getattr(field_node, "arguments", ()) or ():
+            if argument.name.value == "after" and isinstance(argument.value, VariableNode):
+                name = argument.value.name.value
+                return name if _uses(name, ast) == 1 else None
+    return None
+
+
+def _uses(name: str, ast: DocumentNode) -> int:
+    counter = _VariableCounter(name)
+    visit(ast, counter)
+    return counter.uses
+
+
+class _VariableCounter(Visitor):
+    """Counts where a variable's value is used; its definition is not a use."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+        self.uses = 0
+
+    def enter_variable(self, node: VariableNode, _key: object, parent: object, *_: object) -> None:
+        """Count the place, whatever operation or fragment it is in."""
+        self.uses += node.name.value == self.name and not isinstance(parent, VariableDefinitionNode)

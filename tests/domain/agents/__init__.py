@@ -1,0 +1,1 @@
+"""Tests of agents: handles, settings, versions and their use cases."""

@@ -1,0 +1,6 @@
+"""Real databases: use cases are tested through them, because half of each is what a transaction guarantees."""
+
+from tests.persistence.databases import postgres, postgres_template, sqlite, sqlite_template, stored
+from tests.persistence.people import people
+
+__all__ = ["people", "postgres", "postgres_template", "sqlite", "sqlite_template", "stored"]

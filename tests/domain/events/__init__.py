@@ -1,0 +1,1 @@
+"""Session events and their exact reader."""

@@ -1,0 +1,1 @@
+"""What remembers, tested on every twin."""

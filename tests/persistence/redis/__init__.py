@@ -1,0 +1,1 @@
+"""The Redis twins, on a real server."""
