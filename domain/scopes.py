@@ -109,6 +109,13 @@ class UserScope(Protocol):
             Unavailable: the database does not answer.
         """
 
+    async def read_once(self, work: Callable[[UserTx], T]) -> T:
+        """Run one read in a view of its own, which is closed at once: for work that goes on for long.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+
     async def write(self, work: Callable[[UserTx], T]) -> T:
         """Run a transaction, commit it, then announce. It may run more than once, so it has no other effects.
 

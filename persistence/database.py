@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 RETRY_AFTER_S = 1.0
-_LOST_OR_FULL = {"08", "53", "57"}
-"""SQLSTATE classes: connection, insufficient resources (disk, memory), operator intervention (shutdown, timeout)."""
+BUSY = "The database is busy. Nothing was changed; try again."
+_LOST_OR_FULL = {"08", "53", "57", "58"}
+"""SQLSTATE classes: connection, insufficient resources (disk, memory), operator intervention (shutdown, timeout),
+errors of the system below."""
+_BUSY = {"55P03"}
+"""SQLSTATEs: a lock was not had in time."""
 
 
 class Snapshot(Protocol):
@@ -49,6 +53,13 @@ class Database(Protocol):
                 or (a connection lost during COMMIT) the outcome is unknown.
         """
 
+    async def read(self, work: Callable[[sa.Connection], T], *, user_id: UUID | None) -> T:
+        """Run one read in a view of its own.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+
     def snapshot(self, *, user_id: UUID | None) -> Snapshot:
         """A view for reading, not opened yet."""
 
@@ -61,7 +72,7 @@ class Database(Protocol):
 
 def unavailable(error: BaseException) -> Unavailable | None:
     """The database's own failures in the words of a user; None for a bug of ours."""
-    if isinstance(error, exc.TimeoutError):
+    if isinstance(error, exc.TimeoutError) or sqlstate(error) in _BUSY:
         return Unavailable(
             "The database is busy. Nothing was changed; try again.", retry_after_s=RETRY_AFTER_S
         )

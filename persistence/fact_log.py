@@ -52,8 +52,6 @@ class SqlFactLog:
         return LogHead(row[0], row[1], bool(row[2])) if row else None
 
     async def _read(self, key: SessionKey, work: Callable[[Rows], T]) -> T:
-        snapshot = self._database.snapshot(user_id=key.user_id)
-        try:
-            return await snapshot.run(lambda connection: work(Rows(connection, user_id=key.user_id)))
-        finally:
-            await snapshot.close()
+        return await self._database.read(
+            lambda connection: work(Rows(connection, user_id=key.user_id)), user_id=key.user_id
+        )

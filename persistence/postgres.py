@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import UUID
 
 import asyncpg
 import sqlalchemy as sa
@@ -20,7 +21,6 @@ from persistence.database import ENGINE_OPTIONS, sqlstate, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
-    from uuid import UUID
 
 T = TypeVar("T")
 
@@ -34,9 +34,13 @@ POOL_TIMEOUT_S = 10
 STATEMENT_TIMEOUT_MS = 10_000
 LOCK_TIMEOUT_MS = 5_000
 IDLE_TIMEOUT_MS = 15_000
+TRANSACTION_TIMEOUT_S = 10
+"""The longest that anybody waits for a transaction, the wait for a connection included."""
+ROLLBACK_TIMEOUT_S = 1
 ATTEMPTS = 4
 """Serialisation failures and deadlocks are retried; the transaction was rolled back whole."""
 RETRYABLE = {"40001", "40P01"}
+READING = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgresDatabase:
@@ -67,6 +71,8 @@ class PostgresDatabase:
             },
             **ENGINE_OPTIONS,
         )
+        sa.event.listen(self.engine.sync_engine, "connect", _plain_uuids)
+        sa.event.listen(self.engine.sync_engine, "checkout", _not_closed)
 
     async def write(self, work: Callable[[sa.Connection], T], *, user_id: UUID | None) -> T:
         """Run a transaction, again when it lost against another one."""
@@ -79,9 +85,14 @@ class PostgresDatabase:
                     raise
         raise AssertionError("unreachable")
 
+    async def read(self, work: Callable[[sa.Connection], T], *, user_id: UUID | None) -> T:
+        """Run one read in a view of its own."""
+        async with self._transaction(_begin(user_id, READING)) as connection:
+            return await connection.run_sync(work)
+
     def snapshot(self, *, user_id: UUID | None) -> PostgresSnapshot:
         """A view for reading."""
-        return PostgresSnapshot(self, _begin(user_id, "ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        return PostgresSnapshot(self, _begin(user_id, READING))
 
     async def ready(self) -> None:
         """Run a trivial statement in a short time."""
@@ -95,7 +106,7 @@ class PostgresDatabase:
     @contextlib.asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[AsyncConnection]:
         with translated():
-            async with self.engine.connect() as connection:
+            async with asyncio.timeout(TRANSACTION_TIMEOUT_S), self.engine.connect() as connection:
                 driver = await opened(connection, begin)
                 try:
                     yield connection
@@ -119,15 +130,19 @@ class PostgresSnapshot:
         """Run a read in the view; a read that fails closes the view."""
         async with self._lock:
             with translated():
-                if self._connection is None:
-                    self._connection = await self._engine.connect()
                 try:
-                    if self._driver is None:
-                        self._driver = await opened(self._connection, self._begin)
-                    return await self._connection.run_sync(work)
+                    async with asyncio.timeout(TRANSACTION_TIMEOUT_S):
+                        return await self._run(work)
                 except BaseException:
                     await self._release()
                     raise
+
+    async def _run(self, work: Callable[[sa.Connection], T]) -> T:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        if self._driver is None:
+            self._driver = await opened(self._connection, self._begin)
+        return await self._connection.run_sync(work)
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -143,6 +158,25 @@ class PostgresSnapshot:
             await connection.close()
 
 
+def _plain_uuids(connection: Any, _: object) -> None:
+    """The driver's own UUID class is refused by JSON encoders: use the standard one."""
+    connection.run_async(
+        lambda driver: driver.set_type_codec(
+            "uuid",
+            schema="pg_catalog",
+            format="binary",
+            encoder=lambda value: value.bytes,
+            decoder=lambda raw: UUID(bytes=raw),
+        )
+    )
+
+
+def _not_closed(connection: Any, *_: object) -> None:
+    """A connection that was lost while it was idle is not handed out; all older ones are made anew with it."""
+    if connection.driver_connection.is_closed():
+        raise exc.InvalidatePoolError
+
+
 def _begin(user_id: UUID | None, mode: str = "") -> str:
     """One call that begins, takes the role and names the user (a UUID: nothing to escape)."""
     if user_id is None:
@@ -154,16 +188,20 @@ def _begin(user_id: UUID | None, mode: str = "") -> str:
 
 
 async def opened(connection: AsyncConnection, begin: str) -> Any:
-    """Begin on the driver's own connection, which is returned."""
-    driver = (await connection.get_raw_connection()).driver_connection
-    await driver.execute(begin)  # type: ignore[union-attr]  # asyncpg's connection, typed Any by SQLAlchemy
+    """Begin on the driver's own connection, which is returned; one that can't is thrown away."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    try:
+        await driver.execute(begin)
+    except BaseException:
+        await asyncio.shield(connection.invalidate())
+        raise
     return driver
 
 
 async def rolled_back(connection: AsyncConnection, driver: Any) -> None:
     """Roll back; a connection that can't even do that is thrown away."""
     try:
-        await asyncio.shield(driver.execute("ROLLBACK"))
+        await asyncio.shield(driver.execute("ROLLBACK", timeout=ROLLBACK_TIMEOUT_S))
     except BaseException as error:
         await asyncio.shield(connection.invalidate())
         if not isinstance(error, Exception):

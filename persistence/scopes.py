@@ -56,6 +56,10 @@ class SqlUserScope:
             self._snapshot = self._database.snapshot(user_id=self._user_id)
         return await self._snapshot.run(lambda connection: work(self._tx(connection)))
 
+    async def read_once(self, work: Callable[[UserTx], T]) -> T:
+        """Run one read in a view of its own."""
+        return await self._database.read(lambda connection: work(self._tx(connection)), user_id=self._user_id)
+
     async def write(self, work: Callable[[UserTx], T]) -> T:
         """Run a transaction, then announce; the next read opens a new snapshot."""
 

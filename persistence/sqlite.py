@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
-from persistence.database import ENGINE_OPTIONS, unavailable
+from domain.errors import Unavailable
+from persistence.database import BUSY, ENGINE_OPTIONS, RETRY_AFTER_S, unavailable
 from persistence.tables.columns import micros
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 READERS = 4
+"""Threads that read."""
+SNAPSHOTS = 12
+"""Views that may be open at once; the next one waits on the event loop, never in a thread."""
 BUSY_TIMEOUT_MS = 5_000
 POOL_TIMEOUT_S = 10
 
@@ -35,7 +39,8 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
         self._writer = _engine(path, clock, begin="BEGIN IMMEDIATE", size=1)
-        self._reader = _engine(path, clock, begin="BEGIN", size=READERS)
+        self._reader = _engine(path, clock, begin="BEGIN", size=SNAPSHOTS + READERS)
+        self._snapshots = asyncio.Semaphore(SNAPSHOTS)
         self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
         self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
         self._closed = False
@@ -54,10 +59,19 @@ class SqliteDatabase:
         with self._writer.begin() as connection:
             return work(connection)
 
+    async def read(self, work: Callable[[sa.Connection], T], *, user_id: UUID | None) -> T:
+        """Run one read in a reader thread: a single hop."""
+        del user_id
+        return await _in_thread(self._read_threads, self._view, work)
+
+    def _view(self, work: Callable[[sa.Connection], T]) -> T:
+        with self._reader.connect() as connection:
+            return work(connection)
+
     def snapshot(self, *, user_id: UUID | None) -> SqliteSnapshot:
         """A view for reading."""
         del user_id
-        return SqliteSnapshot(self._reader, self._read_threads)
+        return SqliteSnapshot(self._reader, self._read_threads, self._snapshots)
 
     async def ready(self) -> None:
         """Write to the file's header, so that a full or read-only disk shows."""
@@ -82,16 +96,28 @@ class SqliteDatabase:
 class SqliteSnapshot:
     """One read transaction on one reader connection."""
 
-    def __init__(self, engine: sa.Engine, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, engine: sa.Engine, threads: ThreadPoolExecutor, room: asyncio.Semaphore) -> None:
         self._engine = engine
         self._threads = threads
+        self._room = room
+        self._admitted = False
         self._connection: sa.Connection | None = None
         self._lock = asyncio.Lock()
 
     async def run(self, work: Callable[[sa.Connection], T]) -> T:
         """Run a read in the view."""
         async with self._lock:
+            if not self._admitted:
+                await self._admit()
             return await _in_thread(self._threads, self._read, work)
+
+    async def _admit(self) -> None:
+        try:
+            async with asyncio.timeout(POOL_TIMEOUT_S):
+                await self._room.acquire()
+        except TimeoutError as error:
+            raise Unavailable(BUSY, retry_after_s=RETRY_AFTER_S) from error
+        self._admitted = True
 
     def _read(self, work: Callable[[sa.Connection], T]) -> T:
         if self._connection is None:
@@ -104,13 +130,23 @@ class SqliteSnapshot:
         """Give the connection back."""
         async with self._lock:
             connection, self._connection = self._connection, None
-            if connection is not None:
-                await _in_thread(self._threads, lambda _: connection.close(), None)
+            try:
+                if connection is not None:
+                    await _in_thread(self._threads, lambda _: connection.close(), None)
+            finally:
+                if self._admitted:
+                    self._admitted = False
+                    self._room.release()
 
 
 async def _in_thread(threads: ThreadPoolExecutor, function: Callable[[Any], T], argument: object) -> T:
+    """Run to the end, also when the caller is cancelled: what the thread holds is known to be free then."""
+    running = asyncio.get_running_loop().run_in_executor(threads, function, argument)
     try:
-        return await asyncio.get_running_loop().run_in_executor(threads, function, argument)
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
     except Exception as error:
         if problem := unavailable(error):
             raise problem from error
@@ -123,6 +159,7 @@ def _engine(path: Path, clock: Clock, *, begin: str, size: int) -> sa.Engine:
         poolclass=QueuePool,
         pool_size=size,
         max_overflow=0,
+        pool_use_lifo=True,
         pool_timeout=POOL_TIMEOUT_S,
         connect_args={"check_same_thread": False},
         query_cache_size=1_000,

@@ -191,8 +191,8 @@ class Rows:
         count: int = result.rowcount
         return count
 
-    def insert(self, table: sa.Table, *rows: Mapping[str, Any], **computed: sa.ColumnElement[Any]) -> None:
-        """Insert rows, which get their owner here; `computed` columns get an expression, the same for all.
+    def insert(self, table: sa.Table, *rows: Mapping[str, Any], by: sa.Insert | None = None) -> None:
+        """Insert rows, which get their owner here; `by` is an `inserting` of the table when not the plain one.
 
         Raises:
             TypeError: a row names an owner itself.
@@ -205,18 +205,23 @@ class Rows:
         if any(owner.keys() & row.keys() for row in rows):
             raise TypeError("the owner of a row is not an input")
         if rows:
-            statement = _insert(table, tuple(rows[0]))
-            if computed:
-                statement = statement.values(computed)
+            statement = by if by is not None else inserting(table)
             self._connection.execute(statement, [{**row, **owner} for row in rows])
 
     def _execute(self, statement: sa.Executable, values: dict[str, Any]) -> sa.CursorResult[Any]:
-        named = {_PREFIX + name: value for name, value in values.items()}
-        return self._connection.execute(statement, {**named, **self._owner})
+        return self._connection.execute(statement, {**filled(**values), **self._owner})
+
+
+def filled(**values: Any) -> dict[str, Any]:
+    """Parameters of an INSERT's computed columns, to be put into its row."""
+    return {_PREFIX + name: value for name, value in values.items()}
 
 
 @cache
-def _insert(table: sa.Table, columns: tuple[str, ...]) -> sa.Insert:
-    """The INSERT of a table; the times of its making are the database's own."""
-    stamps = {name: now() for name in _STAMPED if name in table.c and name not in columns}
-    return sa.insert(table).values(stamps) if stamps else sa.insert(table)
+def inserting(table: sa.Table, *, given: frozenset[str] = frozenset(), **computed: Any) -> sa.Insert:
+    """The INSERT of a table, built once. The times of its making are the database's own unless `given`.
+
+    `computed` columns get an expression; what its parameters are is said in the row by `filled`.
+    """
+    stamps = {name: now() for name in _STAMPED if name in table.c and name not in given}
+    return sa.insert(table).values(stamps | computed)

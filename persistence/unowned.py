@@ -147,6 +147,11 @@ _RENEW = (
 )
 
 
+_DEPTH = sa.select(
+    sa.func.coalesce(sa.func.sum(slots.c.waiting), 0), sa.func.coalesce(sa.func.sum(slots.c.running), 0)
+)
+
+
 def _buried(table: sa.Table, project: sa.ColumnElement[Any]) -> sa.Select[Any]:
     """Tombstones of one kind."""
     kind = sa.literal(table.name, sa.Text)
@@ -217,6 +222,11 @@ class Unowned:
 
         return await self._database.write(work, user_id=None)
 
+    async def queue_depth(self) -> tuple[int, int]:
+        """The gauges: work that waits and work that runs, of all users together."""
+        rows = await self._read(_DEPTH)
+        return int(rows[0][0]), int(rows[0][1])
+
     async def buried(self, *, limit: int) -> Sequence[BuriedKey]:
         """The purge: it works through tombstones, whoever owned what lies there; sessions before projects."""
         found: list[BuriedKey] = []
@@ -229,10 +239,6 @@ class Unowned:
         return [OutlivedKey(*row) for row in await self._read(_OUTLIVED, limit=limit, lease=-older_than_s)]
 
     async def _read(self, statement: sa.Select[Any], **values: object) -> list[tuple[Any, ...]]:
-        snapshot = self._database.snapshot(user_id=None)
-        try:
-            return await snapshot.run(
-                lambda connection: [tuple(row) for row in connection.execute(statement, values)]
-            )
-        finally:
-            await snapshot.close()
+        return await self._database.read(
+            lambda connection: [tuple(row) for row in connection.execute(statement, values)], user_id=None
+        )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Coroutine, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import FileDescriptorLike
 
 T = TypeVar("T")
 
@@ -25,14 +28,16 @@ class _Selector(selectors.BaseSelector):
         self.now_s += max(timeout, 0.0)
         return []
 
-    def register(self, fileobj: object, events: int, data: object = None) -> selectors.SelectorKey:
-        return self._real.register(fileobj, events, data)  # type: ignore[arg-type]  # the stubs' type is private
+    def register(
+        self, fileobj: FileDescriptorLike, events: int, data: object = None
+    ) -> selectors.SelectorKey:
+        return self._real.register(fileobj, events, data)
 
-    def unregister(self, fileobj: object) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)  # type: ignore[arg-type]  # the stubs' type is private
+    def unregister(self, fileobj: FileDescriptorLike) -> selectors.SelectorKey:
+        return self._real.unregister(fileobj)
 
-    def get_map(self) -> Mapping[object, selectors.SelectorKey]:
-        return self._real.get_map()  # type: ignore[return-value]  # the stubs' type is private
+    def get_map(self) -> Mapping[FileDescriptorLike, selectors.SelectorKey]:
+        return self._real.get_map()
 
     def close(self) -> None:
         self._real.close()

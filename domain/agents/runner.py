@@ -104,8 +104,7 @@ class Runner:
             messages = tx.project(key.project_id).messages
             return messages.history(claim.session_id, claim.question_id, limit=HISTORY_TURNS)
 
-        turns = await scope.read(work)
-        await scope.aclose()
+        turns = await scope.read_once(work)
         if settings is None or not turns:
             raise ClaimLost  # the agent, the session or the question was deleted meanwhile
         return self._resolved(settings, turns)

@@ -43,7 +43,7 @@ class AgentVersions:
             found = tx.project(project_id).agents.version(agent_id, version)
             return found.settings if found else None
 
-        settings = await scope.read(work)
+        settings = await scope.read_once(work)
         if settings is not None:
             self._keep(key, settings)
         return settings

@@ -72,12 +72,16 @@ class NewAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The run that was admitted, and the claim if this process runs it at once."""
+    """The run that was admitted, and the claim if this process runs it at once.
+
+    `seq` is the log's end at that moment; None when an earlier request admitted it.
+    """
 
     run_id: UUID
     question_id: UUID
     session_id: UUID
     project_id: UUID
+    seq: int | None = None
     claim: Claim | None = None
 
 
@@ -129,7 +133,7 @@ class Begin:
         p.runs.add(_run(wanted, ids, position=advanced.seq - count + 1 + wanted.asks_anew, status=status))
         claim = self._queue(p, wanted, ids, ticket=ticket, claimed=claimed)
         p.events.store(session.id, advanced, *_facts(wanted, ids, messages, status))
-        return Begun(ids.run, ids.question, session.id, session.project_id, claim)
+        return Begun(ids.run, ids.question, session.id, session.project_id, advanced.seq, claim)
 
     def _queue(
         self, p: ProjectTx, wanted: NewAnswer, ids: _Ids, *, ticket: int, claimed: bool

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from functools import partial
 from uuid import UUID
 
+from domain.conversations.begin import Begun
 from domain.conversations.states import RUN_ENDS
 from domain.events.kinds import RunStatusChanged
 from domain.events.live import SessionKey
@@ -19,35 +21,30 @@ class WaitForRun:
     def __init__(self, tails: SessionTails) -> None:
         self._tails = tails
 
-    async def __call__(
-        self, scope: UserScope, *, project_id: UUID, session_id: UUID, run_id: UUID, seconds: float
-    ) -> None:
+    async def __call__(self, scope: UserScope, begun: Begun, *, seconds: float) -> None:
         """Return when the run has ended or the time is up; no snapshot is held meanwhile."""
-        if seconds <= 0:
-            return
+        await scope.aclose()
         try:
             async with asyncio.timeout(seconds):
-                await self._until_ended(scope, project_id, SessionKey(scope.user_id, session_id), run_id)
+                seq = begun.seq if begun.seq is not None else await scope.read_once(partial(_unended, begun))
+                if seq is not None:
+                    await self._until_ended(SessionKey(scope.user_id, begun.session_id), begun.run_id, seq)
         except TimeoutError:
             pass
-        finally:
-            await scope.aclose()
 
-    async def _until_ended(self, scope: UserScope, project_id: UUID, key: SessionKey, run_id: UUID) -> None:
-        def work(tx: UserTx) -> int | None:
-            p = tx.project(project_id)
-            run = p.runs.many([run_id]).get(run_id)
-            session = p.sessions.many([key.session_id]).get(key.session_id)
-            return session.seq if session and run and run.status not in RUN_ENDS else None
-
-        seq = await scope.read(work)
-        await scope.aclose()
-        if seq is None:
-            return
+    async def _until_ended(self, key: SessionKey, run_id: UUID, seq: int) -> None:
         async with aclosing(self._tails.subscribe(key, after=seq)) as items:
             async for item in items:
                 if _is_end(item.body, run_id):
                     return
+
+
+def _unended(begun: Begun, tx: UserTx) -> int | None:
+    """The end of the log at a moment when the run had not ended; None when it has."""
+    p = tx.project(begun.project_id)
+    run = p.runs.many([begun.run_id]).get(begun.run_id)
+    session = p.sessions.many([begun.session_id]).get(begun.session_id)
+    return session.seq if session and run and run.status not in RUN_ENDS else None
 
 
 def _is_end(body: object, run_id: UUID) -> bool:

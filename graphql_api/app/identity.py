@@ -33,7 +33,7 @@ from domain.identity.throttle import (
     Throttle,
 )
 from graphql_api.app.secrets import key_ring
-from graphql_api.app.settings import Registration
+from graphql_api.app.setting_types import Registration
 from graphql_api.app.stores import utc_now
 from graphql_api.context import IdentityServices
 from graphql_api.transport.clients import CookieNames

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
@@ -20,23 +21,32 @@ from domain.conversations.stop import Stop
 from domain.conversations.wait import WaitForRun
 from domain.events.reader import SessionTails
 from graphql_api.app.background import Background
+from graphql_api.app.housekeeping import Chore, Housekeeping
 from graphql_api.app.identity import IdentityParts, identity_parts, new_id
+from graphql_api.app.metrics import Metrics
 from graphql_api.app.models import model_router
+from graphql_api.app.observation import ObservedLimiter, ObservedLive, ObservedModels, with_ids
 from graphql_api.app.stores import Stores, open_stores, utc_now
 from graphql_api.context import Services
 from persistence.migrate import upgrade
+from persistence.purge import Purge
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from domain.limits.ports import RateLimiter
     from domain.models.ports import ModelGateway
     from graphql_api.app.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """The application's parts, for the server, for operations and for tests."""
+    """The application's parts, for the web, for operations and for tests."""
 
     settings: Settings
+    metrics: Metrics
     stores: Stores
+    limiter: RateLimiter
     identity: IdentityParts
     models: ModelGateway
     worker: Worker
@@ -44,37 +54,80 @@ class Parts:
     services: Services
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """What a server serves and announces; `stopping` runs before it waits for its requests."""
+
+    asgi: ASGIApp
+    stopping: Callable[[], Awaitable[None]]
+    sign_in_url: str | None
+    model: str
+    offline: bool
+
+
+@asynccontextmanager
+async def build(settings: Settings) -> AsyncIterator[Application]:
+    """The whole application of one process.
+
+    Raises:
+        Unavailable: the database can't be reached. SecretsRefused: the signing keys are not usable.
+    """
+    from graphql_api.app.web import Web
+
+    async with open_parts(settings) as parts:
+        web = Web(parts)
+        yield Application(
+            asgi=web.asgi,
+            stopping=web.stopping,
+            sign_in_url=await _sign_in_url(parts),
+            model=parts.models.default_name,
+            offline=parts.models.offline,
+        )
+
+
+async def _sign_in_url(parts: Parts) -> str | None:
+    """The first user's link, where the operator and the first user are the same person."""
+    settings = parts.settings
+    if settings.production or not (settings.embedded and settings.answers_requests):
+        return None
+    link = await parts.identity.make_link()
+    return f"{settings.url}/#token={link.token}"
+
+
 @asynccontextmanager
 async def open_parts(settings: Settings, *, migrate: bool = True) -> AsyncIterator[Parts]:
     """Open all parts of one process; the worker serves when this process runs tasks.
 
     Leaving drains the worker first, then closes streams and stores.
-
-    Raises:
-        Unavailable: the database can't be reached. SecretsRefused: the signing keys are not usable.
     """
+    metrics = Metrics(version=version("codelab"))
     async with AsyncExitStack() as stack:
-        stores = await open_stores(settings, stack)
+        stores = await open_stores(
+            settings, stack, observe_redis=metrics.observe_redis, live=partial(ObservedLive, metrics=metrics)
+        )
         if migrate:
             await upgrade(stores.database)
+        limiter = ObservedLimiter(stores.limiter, metrics=metrics)
         identity = identity_parts(settings, stores, stack)
-        models = model_router(settings, stack)
+        models = ObservedModels(model_router(settings, stack), metrics=metrics, monotonic=time.monotonic)
         worker = _worker(settings, stores, models)
         tails = await stack.enter_async_context(SessionTails(live=stores.live, log=stores.log, clock=utc_now))
         background = await stack.enter_async_context(Background())
         background.start(identity.authenticate.follow_revocations(), name="revocations")
         if settings.runs_tasks:
             background.start(worker.serve(), name="worker")
+            background.start(_housekeeping(settings, stores, identity).run(), name="housekeeping")
             stack.push_async_callback(worker.drain)
-        services = _services(stores, identity, models, tails, worker)
         yield Parts(
             settings=settings,
+            metrics=metrics,
             stores=stores,
+            limiter=limiter,
             identity=identity,
             models=models,
             worker=worker,
             tails=tails,
-            services=services,
+            services=_services(stores, identity, models, tails, worker),
         )
 
 
@@ -95,23 +148,34 @@ def _worker(settings: Settings, stores: Stores, models: ModelGateway) -> Worker:
         scopes=stores.scopes,
         live=stores.live,
         hints=stores.hints,
-        work=runner,
+        work=with_ids(runner),
         capacity=settings.worker_capacity if settings.runs_tasks else 0,
         monotonic=time.monotonic,
         times=WorkerTimes(drain_s=settings.shutdown_seconds),
     )
 
 
+def _housekeeping(settings: Settings, stores: Stores, identity: IdentityParts) -> Housekeeping:
+    purge = Purge(stores.database, stores.unowned)
+    kept_s = settings.event_retention_days * 86_400
+    return Housekeeping(
+        [
+            Chore("tombstones", purge.buried, every_s=30),
+            Chore("old events", partial(purge.outlived, older_than_s=kept_s), every_s=3_600),
+            Chore("expired sign-ins", identity.purge, every_s=3_600),
+        ]
+    )
+
+
 def _services(
     stores: Stores, identity: IdentityParts, models: ModelGateway, tails: SessionTails, worker: Worker
 ) -> Services:
-    stop = Stop(live=stores.live)
     return Services(
         version=version("codelab"),
         scopes=stores.scopes,
         identity=identity.services,
         send=Send(begin=Begin(new_id=new_id, labour=worker), labour=worker),
-        stop=stop,
+        stop=Stop(live=stores.live),
         sessions=Sessions(new_id=new_id, live=stores.live),
         delete_message=DeleteMessage(live=stores.live),
         wait_for_run=WaitForRun(tails),

@@ -82,13 +82,15 @@ def _weakness(secret: bytes) -> str | None:
 
 def _kept(path: Path, randomness: Callable[[int], bytes]) -> KeyRing:
     try:
-        text = path.read_text()
+        content = path.read_bytes()
     except FileNotFoundError:
         return _made(path, randomness)
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
     try:
-        keys = [SigningKey(key["kid"], base64.b64decode(key["secret"])) for key in json.loads(text)["keys"]]
+        keys = [
+            SigningKey(key["kid"], base64.b64decode(key["secret"])) for key in json.loads(content)["keys"]
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise _useless(path) from error
     if not keys:

@@ -16,7 +16,7 @@ from persistence.memory.live import MemoryLive
 from persistence.memory.rate_limiter import MemoryRateLimiter
 from persistence.postgres import PostgresDatabase
 from persistence.redis.broadcast import RedisBackend
-from persistence.redis.connection import RedisStore, open_store
+from persistence.redis.connection import Observe, RedisStore, open_store
 from persistence.redis.hints import RedisHints
 from persistence.redis.live import RedisLive
 from persistence.redis.rate_limiter import RedisRateLimiter
@@ -25,6 +25,8 @@ from persistence.sqlite import SqliteDatabase
 from persistence.unowned import Unowned
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from domain.events.live import Hints, Live
     from domain.limits.ports import RateLimiter
     from graphql_api.app.settings import Settings
@@ -62,17 +64,24 @@ def open_database(settings: Settings) -> SqliteDatabase | PostgresDatabase:
     )
 
 
-async def open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
-    """Open everything; the stack closes it, the last opened first."""
+async def open_stores(
+    settings: Settings,
+    stack: AsyncExitStack,
+    *,
+    observe_redis: Observe = lambda _name, _seconds, _answered: None,
+    live: Callable[[Live], Live] = lambda it: it,
+) -> Stores:
+    """Open everything; the stack closes it, the last opened first. `live` may wrap the live store."""
     database = open_database(settings)
     stack.push_async_callback(database.close)
-    redis, live, hints, limiter = await _open_live(settings, stack)
+    redis, inner, hints, limiter = await _open_live(settings, stack, observe_redis)
+    outer = live(inner)
     return Stores(
         database=database,
-        scopes=SqlScopes(database, live=live, hints=hints),
+        scopes=SqlScopes(database, live=outer, hints=hints),
         log=SqlFactLog(database),
         unowned=Unowned(database),
-        live=live,
+        live=outer,
         hints=hints,
         limiter=limiter,
         redis=redis,
@@ -80,14 +89,14 @@ async def open_stores(settings: Settings, stack: AsyncExitStack) -> Stores:
 
 
 async def _open_live(
-    settings: Settings, stack: AsyncExitStack
+    settings: Settings, stack: AsyncExitStack, observe: Observe
 ) -> tuple[RedisStore | None, Live, Hints, RateLimiter]:
     if settings.redis_url is None:
         broadcast = await stack.enter_async_context(Broadcast("memory://"))
-        live = MemoryLive(broadcast, monotonic_s=time.monotonic)
-        return None, live, MemoryHints(broadcast), MemoryRateLimiter(monotonic_s=time.monotonic)
+        memory = MemoryLive(broadcast, monotonic_s=time.monotonic)
+        return None, memory, MemoryHints(broadcast), MemoryRateLimiter(monotonic_s=time.monotonic)
     store = await stack.enter_async_context(
-        open_store(settings.redis_url.get_secret_value(), monotonic_s=time.monotonic)
+        open_store(settings.redis_url.get_secret_value(), monotonic_s=time.monotonic, observe=observe)
     )
     backend = RedisBackend(store)
     broadcast = await stack.enter_async_context(Broadcast(backend=backend))

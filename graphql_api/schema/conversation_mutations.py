@@ -201,13 +201,7 @@ async def _sent(info: Info, sending: Awaitable[Begun], *, seconds: float = 0.0) 
     context = info.context
     begun = await sending
     if seconds:
-        await context.services.wait_for_run(
-            context.scope,
-            project_id=begun.project_id,
-            session_id=begun.session_id,
-            run_id=begun.run_id,
-            seconds=seconds,
-        )
+        await context.services.wait_for_run(context.scope, begun, seconds=seconds)
     question, run = await context.scope.read(partial(_question_and_run, run_id=begun.run_id))
     return MessageSent(message=Message.of(question), run=Run.of(run))
 

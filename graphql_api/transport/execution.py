@@ -16,7 +16,7 @@ from graphql.execution import Executor as CoreExecutor
 from strawberry.execution import optimized_is_awaitable
 
 from graphql_api.transport.documents import Document, Operation
-from graphql_api.transport.errors import Code, ErrorFormat, Refused, document_refused, refused
+from graphql_api.transport.errors import Code, ErrorFormat, Refused, document_refused
 from graphql_api.transport.ports import Outcome, StreamItem
 
 _is_awaitable = cast("Callable[[object], TypeGuard[Awaitable[object]]]", optimized_is_awaitable)
@@ -109,18 +109,15 @@ class Executor:
         return self._encode(result, prepared), True
 
     def _build(self, prepared: Prepared, context: object) -> CoreExecutor[None]:
-        try:
-            built = self._core.build(
-                self._schema,
-                prepared.document.ast,
-                context_value=context,
-                raw_variable_values=dict(prepared.variables),
-                operation_name=prepared.operation.name,
-                is_awaitable=_is_awaitable,
-                hide_suggestions=self._hide_suggestions,
-            )
-        except RecursionError:
-            raise refused(Code.BAD_VARIABLES, "The variables are nested too deeply.") from None
+        built = self._core.build(
+            self._schema,
+            prepared.document.ast,
+            context_value=context,
+            raw_variable_values=dict(prepared.variables),
+            operation_name=prepared.operation.name,
+            is_awaitable=_is_awaitable,
+            hide_suggestions=self._hide_suggestions,
+        )
         if isinstance(built, list):
             raise document_refused(Code.BAD_VARIABLES, built)
         return built

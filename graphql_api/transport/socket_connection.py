@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
@@ -64,14 +64,15 @@ class SocketConnection:
         self._initialised = False
         self._acknowledged = False
         self._heard = True
-        self._restarting = asyncio.Event()
+        self._restarting = False
+        self._woken = asyncio.Event()
         self._running: dict[str, asyncio.Task[None]] = {}
 
     async def serve(self) -> None:
         """Serve until either side closes; every task has ended then."""
         closing: CloseSocket | None = None
         try:
-            with self._parts.connections.connected(TransportKind.WEBSOCKET, self._restarting.set):
+            with self._parts.connections.connected(TransportKind.WEBSOCKET, self._restart):
                 await self._run()
         except* PeerGone:
             pass
@@ -186,10 +187,18 @@ class SocketConnection:
                 raise CloseSocket(1013, "No sign of life")
 
     async def _pause(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._restarting.wait()
-                raise CloseSocket(1012, "Service restart")
+        timer = asyncio.get_running_loop().call_later(seconds, self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            timer.cancel()
+        self._woken.clear()
+        if self._restarting:
+            raise CloseSocket(1012, "Service restart")
+
+    def _restart(self) -> None:
+        self._restarting = True
+        self._woken.set()
 
 
 async def _until_over(over: Callable[[], Coroutine[object, object, str]]) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import cast
 
 from broadcaster import BroadcastBackend, Event
-from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
@@ -109,56 +109,54 @@ class RedisBackend(BroadcastBackend):
         """Listen on one connection until it fails."""
         for confirmed in self._wanted.values():
             confirmed.clear()
-        pubsub = self._store.pubsub()
+        connection = self._store.new_connection()
         try:
             async with asyncio.timeout(self._store.deadline_s):
-                await pubsub.ping()
+                await connection.connect()  # type: ignore[no-untyped-call]  # the library gives it no types
             self._heard_at_s = _now_s()
-            self._changed.set()
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read(pubsub))
-                tasks.create_task(self._keep_subscribed(pubsub))
-                tasks.create_task(self._watch(pubsub))
+                tasks.create_task(self._read(connection))
+                tasks.create_task(self._talk(connection))
         finally:
-            await pubsub.aclose()  # type: ignore[no-untyped-call]  # the library gives it no types
+            await connection.disconnect(nowait=True)
 
-    async def _read(self, pubsub: PubSub) -> None:
+    async def _read(self, connection: AbstractConnection) -> None:
         while True:
-            message = await pubsub.get_message(timeout=None)
+            answer = await connection.read_response(timeout=math.inf, disconnect_on_error=False)
             self._heard_at_s = _now_s()
             self._delay_s = FIRST_DELAY_S
-            if message is not None:
-                self._receive(message)
+            match answer:
+                case [b"message", bytes() as channel, bytes() as message]:
+                    self.echo(channel.decode(), message.decode(errors="replace"))
+                case [b"subscribe", bytes() as channel, _]:
+                    if (confirmed := self._wanted.get(channel.decode())) is not None:
+                        confirmed.set()
+                case _:
+                    pass  # a sign of life
 
-    def _receive(self, message: Mapping[str, object]) -> None:
-        channel = cast("bytes | None", message["channel"])
-        confirmed = self._wanted.get(channel.decode()) if channel is not None else None
-        if channel is None or confirmed is None:
-            return
-        if message["type"] == "subscribe":
-            confirmed.set()
-        elif message["type"] == "message":
-            data = cast("bytes", message["data"])
-            self._events.put(Event(channel.decode(), data.decode(errors="replace")))
+    async def _talk(self, connection: AbstractConnection) -> None:
+        """Keep the subscriptions as they are wanted and ask for signs of life.
 
-    async def _keep_subscribed(self, pubsub: PubSub) -> None:
-        sent: set[str] = set()
+        It alone writes: the library's connection would renew itself unnoticed for a second writer.
+        """
+        subscribed: set[str] = set()
+        next_ping_s = _now_s() + self._ping_s
         while True:
-            await self._changed.wait()
-            self._changed.clear()
             wanted = set(self._wanted)
-            for channels in _batches(sent - wanted):
-                await pubsub.unsubscribe(*channels)
-            for channels in _batches(wanted - sent):
-                await pubsub.subscribe(*channels)
-            sent = wanted
-
-    async def _watch(self, pubsub: PubSub) -> None:
-        while True:
-            await asyncio.sleep(self._ping_s)
-            if _now_s() - self._heard_at_s > 2 * self._ping_s:
-                raise RedisConnectionError("no sign of life")
-            await pubsub.ping()
+            for channels in _batches(subscribed - wanted):
+                await connection.send_command("UNSUBSCRIBE", *channels, check_health=False)
+            for channels in _batches(wanted - subscribed):
+                await connection.send_command("SUBSCRIBE", *channels, check_health=False)
+            subscribed = wanted
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(next_ping_s):
+                    await self._changed.wait()
+            self._changed.clear()
+            if (now_s := _now_s()) >= next_ping_s:
+                if now_s - self._heard_at_s > 2 * self._ping_s:
+                    raise RedisConnectionError("no sign of life")
+                await connection.send_command("PING", check_health=False)
+                next_ping_s = now_s + self._ping_s
 
 
 def _now_s() -> float:

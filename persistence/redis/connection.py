@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from typing import TypeVar, cast
 
 from redis.asyncio import BlockingConnectionPool, ConnectionPool, Redis
-from redis.asyncio.client import PubSub
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -77,17 +77,23 @@ class RedisStore:
 
     Args:
         client: Runs commands.
-        listener: Makes connections to listen on, which fail instead of reconnecting unnoticed.
+        listeners: Makes connections to listen on, which are never pooled.
         breaker: Decides whether to try.
         deadline_s: The longest that one call may take.
         observe: Told of every call that was tried.
     """
 
     def __init__(
-        self, client: Redis, *, listener: Redis, breaker: Breaker, deadline_s: float, observe: Observe
+        self,
+        client: Redis,
+        *,
+        listeners: ConnectionPool,
+        breaker: Breaker,
+        deadline_s: float,
+        observe: Observe,
     ) -> None:
         self.client = client
-        self._listener = listener
+        self._listeners = listeners
         self.deadline_s = deadline_s
         self._breaker = breaker
         self._observe = observe
@@ -115,9 +121,10 @@ class RedisStore:
         self._breaker.answered()
         return answer
 
-    def pubsub(self) -> PubSub:
-        """A new connection to listen on; its owner closes it."""
-        return self._listener.pubsub()
+    def new_connection(self) -> AbstractConnection:
+        """A connection to listen on, not connected yet; its owner closes it."""
+        made: object = self._listeners.make_connection()  # type: ignore[no-untyped-call]  # the library gives it no types
+        return cast("AbstractConnection", made)
 
     async def answers(self) -> bool:
         """Whether Redis answers (for readiness)."""
@@ -166,10 +173,9 @@ async def open_store(
             url, max_connections=MAX_CONNECTIONS, timeout=deadline_s, retry=once_more, **common
         )
     )
-    listener = Redis.from_pool(ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **common))
+    listeners = ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **common)
     breaker = Breaker(monotonic_s=monotonic_s, rest_s=rest_s)
     try:
-        yield RedisStore(client, listener=listener, breaker=breaker, deadline_s=deadline_s, observe=observe)
+        yield RedisStore(client, listeners=listeners, breaker=breaker, deadline_s=deadline_s, observe=observe)
     finally:
         await client.aclose()
-        await listener.aclose()

@@ -8,6 +8,7 @@ from domain.conversations.ports import Advance, Advanced
 from domain.events.kinds import VERSION, Fact, FactBody
 from domain.scopes import Announcement, FactsCommitted
 from persistence.repositories.sessions import SqlSessions
+from persistence.statements import inserting
 from persistence.tables.conversations import events as t
 
 if TYPE_CHECKING:
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from persistence.statements import Rows
+
+
+_INSERT = inserting(t, given=frozenset({"at"}))
 
 
 class SqlEvents:
@@ -41,6 +45,7 @@ class SqlEvents:
                 }
                 for fact in facts
             ),
+            by=_INSERT,
         )
         self._announce(FactsCommitted(session_id, facts))
 

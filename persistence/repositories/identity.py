@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 
 import sqlalchemy as sa
 
-from domain.errors import NotFound
 from domain.identity.entities import (
     LINK_TTL_S,
     REFRESH_GRACE_S,
@@ -124,10 +123,7 @@ class SqlIdentity:
         row = {"email": email.address, "email_folded": email.folded, "password_hash": password_hash}
         with conflict_on(TAKEN):
             self._rows.insert(users, row)
-        user = self.user()
-        if user is None:
-            raise NotFound("user")
-        return user
+        return cast("User", self.user())
 
     def password_hash(self) -> str | None:
         row = self._rows.one(_PASSWORD)

@@ -12,7 +12,7 @@ from domain.conversations.states import RUN_ENDS
 from domain.pages import Page, PageRequest
 from persistence.conflicts import conflict_on
 from persistence.repositories.paging import keyset_page
-from persistence.statements import any_of, join, now, param, select, update
+from persistence.statements import any_of, inserting, join, now, param, select, update
 from persistence.tables.conversations import runs as t
 from persistence.tables.conversations import sessions
 from persistence.tables.projects import projects
@@ -61,6 +61,7 @@ _BY_KEY = select(t.c.id, t.c.question_id, t.c.input_hash).where(
 )
 _PAGE = select(*COLUMNS).where(t.c.session_id == param("session"))
 _COUNT = select(sa.func.count(), source=t).where(t.c.session_id == param("session"))
+_INSERT_STARTED = inserting(t, started_at=now())
 _START = (
     update(t)
     .where(t.c.id == param("id"), t.c.status == RunStatus.QUEUED)
@@ -101,9 +102,9 @@ class SqlRuns:
 
     def add(self, run: NewRun) -> None:
         """Insert; a run that begins RUNNING starts now."""
-        started = {"started_at": now()} if run.status == RunStatus.RUNNING else {}
+        by = _INSERT_STARTED if run.status == RunStatus.RUNNING else None
         with conflict_on("This idempotency key is being used by another request."):
-            self._rows.insert(t, _row_of(run), **started)
+            self._rows.insert(t, _row_of(run), by=by)
 
     def many(self, ids: Collection[UUID]) -> Mapping[UUID, Run]:
         """Visible runs by id."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from domain.conversations.entities import MessageStatus
 from domain.tasks.entities import Claim, TaskKey, TaskStatus
 from domain.tasks.ports import ModelCall, NewTask, OpenTask
-from persistence.statements import after, now, param, seconds, select, update
+from persistence.statements import after, filled, inserting, now, param, seconds, select, update
 from persistence.tables.conversations import messages, runs
 from persistence.tables.engine import steps, usage
 from persistence.tables.engine import tasks as t
@@ -73,6 +73,7 @@ def _open_where(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
     return select(*_OPEN_COLUMNS).where(_OPEN, *conditions).order_by(t.c.agent_id, t.c.id)
 
 
+_INSERT_CLAIMED = inserting(t, lease_until=after(seconds("lease")), started_at=now())
 _CLAIM = _claim()
 _TAKE_BACK_EXPIRED = _take_back(t.c.lease_until < now())
 _TAKE_BACK_OWN = _take_back(t.c.worker_id == param("worker"))
@@ -113,8 +114,8 @@ class SqlTasks:
 
     def add_claimed(self, task: NewTask, *, question_id: UUID, worker_id: UUID, lease_s: float) -> Claim:
         """Insert a task that this worker runs at once."""
-        row = {**_row_of(task, TaskStatus.RUNNING), "fence": 1, "worker_id": worker_id}
-        self._rows.insert(t, row, lease_until=after(sa.literal(lease_s, sa.Double)), started_at=now())
+        row = {**_row_of(task, TaskStatus.RUNNING), "fence": 1, "worker_id": worker_id, **filled(lease=lease_s)}
+        self._rows.insert(t, row, by=_INSERT_CLAIMED)
         return Claim(
             self._key(task.id, task.agent_id),
             task.session_id,

@@ -18,7 +18,7 @@ function collect(client, request, take = Infinity) {
   return new Promise((resolve) => {
     const results = [];
     let stop = () => {};
-    const done = (end) => resolve({ results, end });
+    const done = (end) => resolve({ results: results.slice(), end });
     stop = client.subscribe(request, {
       next: (result) => {
         results.push(result);

@@ -13,11 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from domain.agents.create import add_agent
-from domain.agents.entities import Agent
+from domain.agents.entities import WAITING_LIMIT, Agent
 from domain.agents.inputs import AgentInput
 from domain.conversations.entities import AgentRef, Author, MessageStatus, RunMode, RunStatus
 from domain.conversations.ports import Advance, NewMessage, NewRun
-from domain.errors import CodeLabError
+from domain.errors import CodeLabError, LimitExceeded
 from domain.events.live import Hints, Live, SessionKey
 from domain.scopes import ProjectTx, UserTx
 from domain.tasks.ports import NewTask
@@ -116,7 +116,14 @@ class People:
 
 
 def converse(project: ProjectTx, agent_id: UUID, made: Conversation) -> None:
-    """Insert the rows of a conversation."""
+    """Insert the rows of a conversation.
+
+    Raises:
+        LimitExceeded: the agent takes no more work.
+    """
+    ticket = project.slots.take_waiting(agent_id)
+    if ticket is None:
+        raise LimitExceeded("The agent takes no more work.", limit=WAITING_LIMIT)
     agent = AgentRef(agent_id, "Agent", "agent", 1)
     project.sessions.add(made.session_id, title="Chat", key=None, input_hash="")
     project.sessions.advance(made.session_id, Advance(2, active_runs=1))
@@ -140,8 +147,6 @@ def converse(project: ProjectTx, agent_id: UUID, made: Conversation) -> None:
             input_hash="",
         )
     )
-    ticket = project.slots.take_waiting(agent_id)
-    assert ticket is not None
     project.tasks.add_queued(
         NewTask(made.task_id, made.session_id, made.run_id, agent_id, 1, made.answer_id, None, ticket)
     )

@@ -87,7 +87,7 @@ class World:
 
     async def write(self) -> None:
         if not self.writing:
-            return await self.start()
+            await self.start()
         message_id = self.chance.choice(list(self.writing))
         generation, text = self.writing[message_id]
         more = f"{len(text)}é🙂 "[: self.chance.randrange(1, 6)]

@@ -35,8 +35,9 @@ async def test_the_first_link_makes_and_welcomes_the_first_user(process: Process
     assert link.token not in repr(link)
 
 
-async def test_later_links_are_for_the_same_user(process: Process) -> None:
+async def test_later_links_are_for_the_same_user(process: Process, stored: Stored) -> None:
     first = await process.make_link()
+    await stored.pass_time(1)
     await process.somebody()
 
     second = await process.make_link()

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 from websockets.typing import Subprotocol
 
+from graphql_api.transport.draining import DrainingHttp, DrainingWebSocket
 from graphql_api.transport.hosts import HostGuard
 from graphql_api.transport.routes import Transports, routes
 from tests.graphql_api.transport.toy import NOW, ToyObserver, World, schema
@@ -35,6 +36,8 @@ class Server:
             self._serve,
             log_config=None,
             interface="asgi3",
+            http=DrainingHttp,
+            ws=DrainingWebSocket,
             lifespan="off",
             ws_per_message_deflate=False,
             access_log=False,

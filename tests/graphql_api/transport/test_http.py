@@ -5,7 +5,7 @@ from uuid import UUID
 import httpx
 import pytest
 
-from domain.errors import Unavailable
+from domain.errors import Conflict, LimitExceeded, NotFound, Unavailable
 from graphql_api.transport.ports import OperationKind, Outcome, TransportKind
 from tests.graphql_api.transport.serving import Served
 from tests.graphql_api.transport.toy import ALICE, World
@@ -292,13 +292,24 @@ async def test_a_gate_that_breaks_is_masked(served: Served) -> None:
     assert "secret" not in response.text
 
 
-async def test_a_context_that_can_not_be_opened_refuses_the_operation(served: Served) -> None:
-    served.world.context_failure = Unavailable("The database is away.")
+@pytest.mark.parametrize(
+    ("failure", "status", "expected"),
+    [
+        (Unavailable("The database is away."), 503, "UNAVAILABLE"),
+        (LimitExceeded("Too many.", limit=1), 429, "LIMIT_EXCEEDED"),
+        (NotFound("user"), 404, "NOT_FOUND"),
+        (Conflict("Not now."), 400, "CONFLICT"),
+        (TimeoutError(), 500, "INTERNAL"),
+    ],
+)
+async def test_a_context_that_can_not_be_opened_refuses_the_operation(
+    served: Served, failure: Exception, status: int, expected: str
+) -> None:
+    served.world.context_failure = failure
 
     response = await post(served, "{ me }")
 
-    assert response.status_code == 503
-    assert code(response) == "UNAVAILABLE"
+    assert (response.status_code, code(response)) == (status, expected)
 
 
 async def test_a_context_that_breaks_while_closing_is_masked(served: Served) -> None:

@@ -267,7 +267,21 @@ async def test_shutdown_before_the_stream_began_is_503(served: Served) -> None:
     assert request.result().status_code == 503
 
 
-async def test_a_watch_that_breaks_ends_the_stream(served: Served) -> None:
+async def test_a_watch_that_breaks_ends_the_stream(served: Served, world: World) -> None:
+    class Broken(asyncio.Event):
+        async def wait(self) -> bool:  # type: ignore[override]  # the event always says True
+            await world.until(lambda: world.sources_open == 1)
+            raise RuntimeError("secret")
+
+    world.authenticator.revocations[ALICE] = Broken()
+
+    async with stream(served, "subscription { silent }", {"authorization": "Bearer alice"}) as response:
+        got = await events(response)
+
+    assert got == []
+
+
+async def test_a_watch_that_can_not_begin_is_a_masked_error(served: Served) -> None:
     def broken(_: object) -> None:
         raise RuntimeError("secret")
 

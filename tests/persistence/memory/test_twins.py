@@ -101,8 +101,8 @@ class TestMemoryRateLimiter(RateLimiterContract):
     async def test_keys_beyond_the_bound_are_forgotten(self, clock: Clock) -> None:
         limiter = MemoryRateLimiter(monotonic_s=clock, max_keys=2)
         quota = Quota(1, timedelta(seconds=60))
-        for key in ("a", "b", "c"):
-            await limiter.take(key, quota)
+        for name in ("a", "b", "c"):
+            await limiter.take(name, quota)
 
         assert (await limiter.peek("a", quota)).remaining == 1
         assert (await limiter.peek("b", quota)).remaining == 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -105,43 +105,25 @@ async def test_text_arrives_while_it_is_written(deployment: Deployment) -> None:
 async def test_clients_that_change_process_in_mid_answer_miss_nothing(
     deployment: Deployment, fault: str
 ) -> None:
-    async def wander(client: Client, patience_s: float) -> None:
-        while True:
-            for tails in deployment.tails:
-                client.connect(tails)
-                await asyncio.sleep(patience_s)
-                await client.disconnect()
-
+    steady, *others = deployment.clients
+    steady.connect(deployment.tails[0])
     wanderers = [
-        asyncio.create_task(wander(client, 0.02 + 0.011 * n))
-        for n, client in enumerate(deployment.clients[1:])
+        asyncio.create_task(_wander(client, deployment.tails, patience_s=0.02 + 0.011 * number))
+        for number, client in enumerate(others)
     ]
-    deployment.clients[0].connect(deployment.tails[0])
     answers = asyncio.create_task(_answers(deployment))
     await asyncio.sleep(0.1)
 
-    if fault == "restart":
-        await deployment.server.restart()
-    elif fault == "cut":
-        deployment.proxy.cut()
-    elif fault == "black hole":
-        deployment.proxy.swallow()
-        await asyncio.sleep(0.4)
-        deployment.proxy.come_back()
-    elif fault == "down for good":
-        deployment.proxy.go_down()
+    await _break(deployment, fault)
     await answers
 
-    for wanderer in wanderers:
-        wanderer.cancel()
-    await asyncio.gather(*wanderers, return_exceptions=True)
-    for client, tails in zip(deployment.clients, deployment.tails * 2, strict=True):
-        if not client.connected:
-            client.connect(tails)
+    await _stop(wanderers)
+    for client, tails in zip(others, deployment.tails * 2, strict=False):
+        await client.disconnect()
+        client.connect(tails)
     await deployment.commit(SessionDeleted())
     async with asyncio.timeout(10):
-        for client in deployment.clients:
-            await client.ended()
+        await asyncio.gather(*(client.ended() for client in deployment.clients))
     for client in deployment.clients:
         assert client.facts == [fact.body for fact in deployment.log.truth]
         assert client.gaps == 0
@@ -151,3 +133,34 @@ async def test_clients_that_change_process_in_mid_answer_miss_nothing(
 async def _answers(deployment: Deployment) -> None:
     for number in range(4):
         await deployment.answer(number)
+
+
+async def _wander(client: Client, processes: list[SessionTails], *, patience_s: float) -> None:
+    """Change from process to process for ever."""
+    while True:
+        for tails in processes:
+            client.connect(tails)
+            await asyncio.sleep(patience_s)
+            await client.disconnect()
+
+
+async def _stop(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _break(deployment: Deployment, fault: str) -> None:
+    match fault:
+        case "restart":
+            await deployment.server.restart()
+        case "cut":
+            deployment.proxy.cut()
+        case "black hole":
+            deployment.proxy.swallow()
+            await asyncio.sleep(0.4)
+            deployment.proxy.come_back()
+        case "down for good":
+            deployment.proxy.go_down()

@@ -15,6 +15,7 @@ from domain.agents.inputs import AgentInput
 from domain.agents.ports import SlotRows
 from persistence.postgres import PostgresDatabase
 from persistence.scopes import SqlUserScope
+from tests.persistence.databases import Stored
 from tests.persistence.people import People, reading, the_agent, together
 
 T = TypeVar("T")
@@ -176,8 +177,9 @@ async def test_the_slots_of_a_buried_agent_admit_and_start_nothing_but_what_runs
 
 
 @pytest.fixture
-async def crowded(postgres: object, people: People) -> list[Slots]:
-    """The counters of one agent that runs three at a time, over many connections."""
+async def crowded(postgres: Stored) -> list[Slots]:
+    """The counters of one agent that runs three at a time, each over a connection of its own."""
+    people = People(postgres)
     scope = await people.person()
     project_id = await people.project(scope)
     agent_id = await people.agent(scope, project_id)
@@ -214,7 +216,8 @@ async def test_bounds_hold_and_counters_are_exact_while_many_admit_claim_and_end
         for _ in range(25):
             choice = chance.random()
             if choice < 0.4:
-                waiting += await slots.take_waiting() is not None
+                taken = await slots.take_waiting() is not None
+                waiting += taken
             elif choice < 0.5:
                 taken = await slots.take_running() is not None
                 running, mine = running + taken, mine + taken
@@ -242,23 +245,20 @@ async def test_bounds_hold_and_counters_are_exact_while_many_admit_claim_and_end
 
 
 @pytest.mark.postgres
-async def test_a_claim_does_not_wait_for_another_one(crowded: list[Slots]) -> None:
-    first, second, *_ = crowded
-    await first.take_waiting()
-    database = people_database(first)
-    assert isinstance(database, PostgresDatabase)
+async def test_a_claim_does_not_wait_for_whoever_holds_the_counters(
+    postgres: Stored, crowded: list[Slots]
+) -> None:
+    slots = crowded[0]
+    await slots.take_waiting()
+    assert isinstance(postgres.database, PostgresDatabase)
 
-    async with database.engine.connect() as holder:
+    async with postgres.database.engine.connect() as holder:
         await holder.exec_driver_sql("BEGIN")
         await holder.exec_driver_sql("SELECT * FROM agent_slots FOR UPDATE")
-        assert not await second.start_waiting()
+        assert not await slots.start_waiting()
         await holder.exec_driver_sql("ROLLBACK")
 
-    assert await second.start_waiting()
-
-
-def people_database(slots: Slots) -> object:
-    return slots.scope._database
+    assert await slots.start_waiting()
 
 
 async def test_reading_a_queue_is_part_of_reading_the_agent(slots: Slots) -> None:

@@ -1,0 +1,101 @@
+"""Runs a whole process from its settings: the server until it is stopped, or the migrations."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from contextlib import nullcontext, suppress
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+import structlog
+import uvloop
+
+from domain.errors import Unavailable
+from graphql_api.app.banner import banner
+from graphql_api.app.data_dir import DataDirRefused, locked
+from graphql_api.app.main import build
+from graphql_api.app.server import BindRefused, Stop, bind, serve
+from graphql_api.app.settings_rules import notices
+from graphql_api.app.stores import open_database
+from graphql_api.app.telemetry import configure_log
+from persistence.migrate import upgrade
+
+if TYPE_CHECKING:
+    from graphql_api.app.main import Application
+    from graphql_api.app.settings import Settings
+
+REFUSALS = (BindRefused, DataDirRefused, Unavailable)
+"""Why a process may not start; their messages are for its operator."""
+
+
+def run_server(settings: Settings) -> None:
+    """Serve until a signal asks to stop.
+
+    Raises:
+        BindRefused, DataDirRefused, SecretsRefused, Unavailable: it could not start.
+    """
+    configure_log(settings)
+    with locked(settings.data_dir) if settings.embedded else nullcontext():
+        _run(_serve(settings))
+
+
+def run_migrations(settings: Settings) -> None:
+    """Bring the database to the schema of this code.
+
+    Raises:
+        DataDirRefused, Unavailable: the database can't be used now.
+    """
+    configure_log(settings)
+    with locked(settings.data_dir) if settings.embedded else nullcontext():
+        _run(_migrate(settings))
+
+
+def _run(work: Coroutine[object, object, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, suppress(asyncio.CancelledError):
+        runner.run(work)
+
+
+async def _serve(settings: Settings) -> None:
+    stop = Stop()
+    with stop.on_signals(), bind(settings.host, settings.port) as listener:
+        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+        async with build(settings) as application:
+            await serve(
+                application.asgi,
+                settings=settings,
+                listener=listener,
+                stop=stop,
+                started=partial(_announce, settings, application),
+                stopping=application.stopping,
+            )
+
+
+async def _migrate(settings: Settings) -> None:
+    database = open_database(settings)
+    try:
+        await upgrade(database)
+    finally:
+        await database.close()
+
+
+def _announce(settings: Settings, application: Application) -> None:
+    doubts = notices(settings)
+    if settings.production:
+        log = structlog.get_logger("codelab.server")
+        log.info("listening", host=settings.host, port=settings.port, version=version("codelab"))
+        for doubt in doubts:
+            log.warning("settings", doubt=doubt)
+        return
+    text = banner(
+        settings,
+        version=version("codelab"),
+        sign_in_url=application.sign_in_url,
+        model=application.model,
+        offline=application.offline,
+        notices=doubts,
+    )
+    sys.stdout.write(text)
+    sys.stdout.flush()

@@ -1,0 +1,67 @@
+"""uvicorn protocols that let no connection linger whose peer does not read.
+
+The transports give a stalled client up, but uvicorn then waits for its socket to drain, which a peer
+that keeps its receive window closed can delay for ever, at the cost of a descriptor each time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+DRAIN_S = 15.0
+"""How long bytes may wait for a peer that takes none of them."""
+
+
+class _Draining(asyncio.Protocol):
+    """Aborts the connection when bytes wait and the peer takes none for a while.
+
+    Nothing waits above the kernel's own buffer unless that is full, so a paused writer means a peer
+    that does not read; this also keeps the memory of a stalled connection small.
+    """
+
+    transport: asyncio.Transport
+    drain_s = DRAIN_S
+    _waiting_bytes = 0
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(high=0)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch()
+
+    def resume_writing(self) -> None:
+        self._unwatch()
+        super().resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._unwatch()
+        super().connection_lost(exc)
+
+    def _watch(self) -> None:
+        self._waiting_bytes = self.transport.get_write_buffer_size()
+        self._timer = asyncio.get_running_loop().call_later(self.drain_s, self._check)
+
+    def _unwatch(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _check(self) -> None:
+        if self.transport.get_write_buffer_size() >= self._waiting_bytes:
+            self.transport.abort()
+        else:
+            self._watch()
+
+
+class DrainingHttp(_Draining, HttpToolsProtocol):
+    """HTTP; give it to uvicorn as `http`."""
+
+
+class DrainingWebSocket(_Draining, WebSocketsSansIOProtocol):
+    """WebSockets; give it to uvicorn as `ws`."""
