@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 from domain.errors import Unauthenticated, Unavailable
@@ -83,8 +83,8 @@ class Authenticate:
 
     async def _stands(self, principal: Principal) -> bool:
         sign_in_id = principal.sign_in_id
-        async with aclosing(self._scopes.open(principal.user_id)) as scope:
-            stands = await scope.read(lambda tx: tx.identity.sign_in(sign_in_id)) is not None
+        scope = self._scopes.open(principal.user_id)
+        stands = await scope.read_once(lambda tx: tx.identity.sign_in(sign_in_id)) is not None
         if stands:
             self._standing.confirm(sign_in_id)
         else:

@@ -34,8 +34,7 @@ class ChangePassword:
         """
         checked = checked_password(new, path="new")
         await self._per_user.admit(str(scope.user_id))
-        old = await scope.read(lambda tx: tx.identity.password_hash())
-        await scope.aclose()
+        old = await scope.read_once(lambda tx: tx.identity.password_hash())
         if not await self._is_current(current, old):
             raise _wrong()
         hashed = await self._passwords.hash(checked)

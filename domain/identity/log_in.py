@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 from domain.errors import FieldProblem, Invalid
 from domain.identity.credentials import is_email, is_password, normal_email, normal_password
 from domain.identity.entities import SignedIn, User
@@ -52,19 +50,19 @@ class LogIn:
         await self._per_ip.admit(subject_of_ip(client.ip))
         await self._per_email.admit(subject_of_email(found.folded))
         user_id = await self._directory.user_by_email(found.folded) if is_email(found) else None
-        async with aclosing(self._scopes.open(user_id or self._new_id())) as scope:
-            hashed = await scope.read(lambda tx: tx.identity.password_hash())
-            if not await self._matches(password, hashed):
-                raise _wrong()
-            new = self._issuer.new_sign_in(scope.user_id, client)
+        scope = self._scopes.open(user_id or self._new_id())
+        hashed = await scope.read_once(lambda tx: tx.identity.password_hash())
+        if not await self._matches(password, hashed):
+            raise _wrong()
+        new = self._issuer.new_sign_in(scope.user_id, client)
 
-            def work(tx: UserTx) -> tuple[User, RefreshToken] | None:
-                user = tx.identity.lock()
-                if user is None or tx.identity.password_hash() != hashed:
-                    return None  # the password was changed while this one was being verified
-                return user, new.store(tx)
+        def work(tx: UserTx) -> tuple[User, RefreshToken] | None:
+            user = tx.identity.lock()
+            if user is None or tx.identity.password_hash() != hashed:
+                return None  # the password was changed while this one was being verified
+            return user, new.store(tx)
 
-            outcome = await scope.write(work)
+        outcome = await scope.write(work)
         if outcome is None:
             raise _wrong()
         return self._issuer.signed_in(*outcome)

@@ -103,7 +103,10 @@ async def open_parts(settings: Settings, *, migrate: bool = True) -> AsyncIterat
     metrics = Metrics(version=version("codelab"))
     async with AsyncExitStack() as stack:
         stores = await open_stores(
-            settings, stack, observe_redis=metrics.observe_redis, live=partial(ObservedLive, metrics=metrics)
+            settings,
+            stack,
+            observe_redis=metrics.observe_redis,
+            wrap_live=partial(ObservedLive, metrics=metrics),
         )
         if migrate:
             await upgrade(stores.database)

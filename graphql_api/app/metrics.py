@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.metrics import MetricWrapperBase
 
 from graphql_api.transport.ports import TransportKind
@@ -42,6 +49,7 @@ class Metrics:
     """The metrics of one process; all names begin with `codelab_`, but for those of the process itself."""
 
     def __init__(self, *, version: str) -> None:
+        disable_created_metrics()  # they would double the series
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         self.operation_names = BoundedLabels(MAX_OPERATION_NAMES)

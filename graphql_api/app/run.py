@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Coroutine
-from contextlib import nullcontext, suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -27,7 +27,14 @@ if TYPE_CHECKING:
     from graphql_api.app.main import Application
     from graphql_api.app.settings import Settings
 
-REFUSALS = (BindRefused, DataDirRefused, Unavailable)
+_OF_DATABASES = ("alembic", "asyncpg", "sqlalchemy", "sqlite3")
+
+
+class DatabaseRefused(Exception):
+    """The database can't be used as it is; the message holds its own words, and no password."""
+
+
+REFUSALS = (BindRefused, DataDirRefused, DatabaseRefused, Unavailable)
 """Why a process may not start; their messages are for its operator."""
 
 
@@ -62,7 +69,9 @@ async def _serve(settings: Settings) -> None:
     stop = Stop()
     with stop.on_signals(), bind(settings.host, settings.port) as listener:
         settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-        async with build(settings) as application:
+        async with AsyncExitStack() as stack:
+            with _understandable(settings):
+                application = await stack.enter_async_context(build(settings))
             await serve(
                 application.asgi,
                 settings=settings,
@@ -75,10 +84,29 @@ async def _serve(settings: Settings) -> None:
 
 async def _migrate(settings: Settings) -> None:
     database = open_database(settings)
+    with _understandable(settings):
+        try:
+            await upgrade(database)
+        finally:
+            await database.close()
+
+
+@contextmanager
+def _understandable(settings: Settings) -> Iterator[None]:
+    """Say in an operator's words why the database can't be used; everything else stays as it is."""
     try:
-        await upgrade(database)
-    finally:
-        await database.close()
+        yield
+    except Exception as error:
+        cause = getattr(error, "orig", None) or error
+        if not isinstance(error, OSError | TimeoutError) and not _is_of_database(cause):
+            raise
+        where = settings.data_dir if settings.embedded else "CODELAB_DATABASE_URL"
+        words = getattr(cause, "strerror", None) or str(cause).split("\n", 1)[0] or type(cause).__name__
+        raise DatabaseRefused(f"The database ({where}) can't be used: {words}.") from error
+
+
+def _is_of_database(error: BaseException) -> bool:
+    return type(error).__module__.startswith(_OF_DATABASES)
 
 
 def _announce(settings: Settings, application: Application) -> None:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import time
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from broadcaster import Broadcast
-
 from persistence.fact_log import SqlFactLog
-from persistence.memory.hints import MemoryHints
-from persistence.memory.live import MemoryLive
-from persistence.memory.rate_limiter import MemoryRateLimiter
+from persistence.live_stores import LiveStores, memory_stores, redis_stores
 from persistence.postgres import PostgresDatabase
-from persistence.redis.broadcast import RedisBackend
-from persistence.redis.connection import Observe, RedisStore, open_store
-from persistence.redis.hints import RedisHints
-from persistence.redis.live import RedisLive
-from persistence.redis.rate_limiter import RedisRateLimiter
 from persistence.scopes import SqlScopes
 from persistence.sqlite import SqliteDatabase
 from persistence.unowned import Unowned
@@ -30,6 +21,7 @@ if TYPE_CHECKING:
     from domain.events.live import Hints, Live
     from domain.limits.ports import RateLimiter
     from graphql_api.app.settings import Settings
+    from persistence.redis.connection import Observe, RedisStore
 
 DATABASE_FILE = "codelab.db"
 
@@ -65,40 +57,27 @@ def open_database(settings: Settings) -> SqliteDatabase | PostgresDatabase:
 
 
 async def open_stores(
-    settings: Settings,
-    stack: AsyncExitStack,
-    *,
-    observe_redis: Observe = lambda _name, _seconds, _answered: None,
-    live: Callable[[Live], Live] = lambda it: it,
+    settings: Settings, stack: AsyncExitStack, *, observe_redis: Observe, wrap_live: Callable[[Live], Live]
 ) -> Stores:
-    """Open everything; the stack closes it, the last opened first. `live` may wrap the live store."""
+    """Open everything; the stack closes it, the last opened first."""
     database = open_database(settings)
     stack.push_async_callback(database.close)
-    redis, inner, hints, limiter = await _open_live(settings, stack, observe_redis)
-    outer = live(inner)
+    opened = await stack.enter_async_context(_live_stores(settings, observe_redis))
+    live = wrap_live(opened.live)
     return Stores(
         database=database,
-        scopes=SqlScopes(database, live=outer, hints=hints),
+        scopes=SqlScopes(database, live=live, hints=opened.hints),
         log=SqlFactLog(database),
         unowned=Unowned(database),
-        live=outer,
-        hints=hints,
-        limiter=limiter,
-        redis=redis,
+        live=live,
+        hints=opened.hints,
+        limiter=opened.limiter,
+        redis=opened.redis,
     )
 
 
-async def _open_live(
-    settings: Settings, stack: AsyncExitStack, observe: Observe
-) -> tuple[RedisStore | None, Live, Hints, RateLimiter]:
+def _live_stores(settings: Settings, observe: Observe) -> AbstractAsyncContextManager[LiveStores]:
     if settings.redis_url is None:
-        broadcast = await stack.enter_async_context(Broadcast("memory://"))
-        memory = MemoryLive(broadcast, monotonic_s=time.monotonic)
-        return None, memory, MemoryHints(broadcast), MemoryRateLimiter(monotonic_s=time.monotonic)
-    store = await stack.enter_async_context(
-        open_store(settings.redis_url.get_secret_value(), monotonic_s=time.monotonic, observe=observe)
-    )
-    backend = RedisBackend(store)
-    broadcast = await stack.enter_async_context(Broadcast(backend=backend))
-    live = RedisLive(store, broadcast=broadcast, backend=backend)
-    return store, live, RedisHints(broadcast=broadcast, backend=backend), RedisRateLimiter(store)
+        return memory_stores(monotonic_s=time.monotonic)
+    url = settings.redis_url.get_secret_value()
+    return redis_stores(url, monotonic_s=time.monotonic, observe=observe)

@@ -25,4 +25,3 @@ class Bounds:
     stall_s: float = 10.0
     ping_s: float = 30.0
     keep_alive_s: float = 15.0
-    drain_s: float = 5.0

@@ -30,6 +30,8 @@ from graphql_api.transport.ports import OperationKind
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 """The specification's rules, and those for what Strawberry adds to it."""
 
+MAX_LABEL = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -43,6 +45,11 @@ class Operation:
     name: str | None
     node: OperationDefinitionNode
     resume_variable: str | None
+
+    @property
+    def label(self) -> str | None:
+        """The name, cut to a length that may be logged: clients choose it."""
+        return None if self.name is None else self.name[:MAX_LABEL]
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class Executor:
 
     def refusal(self, error: Exception, prepared: Prepared) -> Refused:
         """What ends an operation that failed as a whole."""
-        return self._errors.refusal(error, operation=prepared.operation.name, well_formed=True)
+        return self._errors.refusal(error, operation=prepared.operation.label, well_formed=True)
 
     async def execute_event(
         self, prepared: Prepared, core: CoreExecutor[None], value: object
@@ -125,10 +125,10 @@ class Executor:
     def _encode(self, result: object, prepared: Prepared) -> Payload:
         executed = cast("ExecutionResult", result)
         try:
-            return self._text(executed, prepared.operation.name)
+            return self._text(executed, prepared.operation.label)
         except TypeError as error:  # a scalar gave what JSON does not have
             unencodable = GraphQLError("The result can't be encoded.", original_error=error)
-            return self._text(ExecutionResult(None, [unencodable]), prepared.operation.name)
+            return self._text(ExecutionResult(None, [unencodable]), prepared.operation.label)
 
     def _text(self, result: ExecutionResult, operation: str | None) -> Payload:
         if not result.errors:

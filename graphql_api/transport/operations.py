@@ -153,7 +153,7 @@ class RunningOperation:
     def _prepare(self, parameters: Parameters, check: Callable[[OperationKind], None]) -> None:
         document = self._parts.documents.load(parameters.query)
         operation = document.select(parameters.operation_name)
-        self.info = replace(self.info, kind=operation.kind, name=operation.name)
+        self.info = replace(self.info, kind=operation.kind, name=operation.label)
         check(operation.kind)
         try:
             cost = self._parts.cost(document.ast, operation.node, parameters.variables)

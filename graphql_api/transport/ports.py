@@ -73,7 +73,7 @@ class Cookie:
 
 @dataclass(slots=True)
 class ResponseChanges:
-    """What resolvers add to the HTTP response; without effect on event streams and WebSockets."""
+    """What resolvers add to the HTTP response; without effect for subscriptions and on WebSockets."""
 
     cookies: list[Cookie] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)

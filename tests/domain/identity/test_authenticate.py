@@ -164,10 +164,13 @@ class _FailingScope:
         return self._scope.user_id
 
     async def read(self, work: Callable[[UserTx], T]) -> T:
+        return await self._scope.read(work)
+
+    async def read_once(self, work: Callable[[UserTx], T]) -> T:
         if self._scopes.failures:
             self._scopes.failures -= 1
             raise Unavailable("down")
-        return await self._scope.read(work)
+        return await self._scope.read_once(work)
 
     async def write(self, work: Callable[[UserTx], T]) -> T:
         return await self._scope.write(work)
@@ -199,8 +202,8 @@ async def test_a_revocation_that_is_heard_while_sql_is_asked_counts(process: Pro
     ann = await process.somebody()
 
     class Overtaken(_FailingScope):
-        async def read(self, work: Callable[[UserTx], T]) -> T:
-            seen = await super().read(work)
+        async def read_once(self, work: Callable[[UserTx], T]) -> T:
+            seen = await super().read_once(work)
             process.standing.revoke([ann.sign_in_id])
             return seen
 

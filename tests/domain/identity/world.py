@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import aclosing
 from uuid import UUID, uuid4
 
 from broadcaster import Broadcast
@@ -128,8 +127,7 @@ class Process:
 
     async def sign_ins(self, signed_in: SignedIn) -> Sequence[SignIn]:
         """The user's live sign-ins."""
-        async with aclosing(self.scope(signed_in)) as scope:
-            return await scope.read(lambda tx: tx.identity.sign_ins())
+        return await self.scope(signed_in).read_once(lambda tx: tx.identity.sign_ins())
 
     def _throttle(self, kind: str, quotas: Sequence[Quota]) -> Throttle:
         return Throttle(self._limiter, kind=kind, quotas=quotas)

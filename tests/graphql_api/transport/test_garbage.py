@@ -61,7 +61,7 @@ messages = st.fixed_dictionaries(
 )
 frames = st.text(max_size=50) | st.binary(max_size=50) | st.builds(json.dumps, messages | json_values)
 many = settings(
-    max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 
 
