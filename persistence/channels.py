@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 from broadcaster import Broadcast
@@ -67,5 +67,4 @@ async def listening(
             yield arrivals
         finally:
             carrier.cancel()
-            with suppress(asyncio.CancelledError):
-                await carrier
+            await asyncio.wait([carrier])

@@ -40,7 +40,8 @@ def is_unique_violation(error: IntegrityError) -> bool:
 
 def _breaks(error: IntegrityError, index: sa.Index) -> bool:
     """PostgreSQL names the index, SQLite its columns."""
-    name = getattr(getattr(error.orig, "__cause__", None), "constraint_name", None)
+    reports = (error.orig, getattr(error.orig, "__cause__", None))  # the driver's error, perhaps wrapped
+    name = next((name for it in reports if (name := getattr(it, "constraint_name", None))), None)
     if name is not None:
         return bool(name == index.name)
     columns = ", ".join(str(column) for column in index.columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 import sqlalchemy as sa
@@ -101,4 +101,8 @@ def json_text(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
-ENGINE_OPTIONS = {"json_serializer": json_text, "json_deserializer": orjson.loads}
+ENGINE_OPTIONS: dict[str, Any] = {
+    "hide_parameters": True,
+    "json_serializer": json_text,
+    "json_deserializer": orjson.loads,
+}

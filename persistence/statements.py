@@ -9,20 +9,19 @@ Statements are built once, at import, and cost nothing to reuse.
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
+from persistence import prepared
+from persistence.prepared import Row
 from persistence.tables.columns import UtcTime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from uuid import UUID
-
-Row = tuple[Any, ...]
-"""A row of a result, by position."""
 
 OWNER_USER = "owner_user"
 OWNER_PROJECT = "owner_project"
@@ -179,17 +178,16 @@ class Rows:
 
     def all(self, statement: sa.Executable, /, **values: Any) -> Sequence[Row]:
         """Every row of the result."""
-        return cast("Sequence[Row]", self._execute(statement, values).fetchall())
+        return prepared.rows(self._connection, statement, {**filled(**values), **self._owner})
 
     def one(self, statement: sa.Executable, /, **values: Any) -> Row | None:
         """The first row of the result, if any."""
-        return cast("Row | None", self._execute(statement, values).fetchone())
+        found = self.all(statement, **values)
+        return found[0] if found else None
 
     def run(self, statement: sa.Executable, /, **values: Any) -> int:
         """Execute a change; returns the number of rows that it matched."""
-        result = self._execute(statement, values)
-        count: int = result.rowcount
-        return count
+        return prepared.matched(self._connection, statement, {**filled(**values), **self._owner})
 
     def insert(self, table: sa.Table, *rows: Mapping[str, Any], by: sa.Insert | None = None) -> None:
         """Insert rows, which get their owner here; `by` is an `inserting` of the table when not the plain one.
@@ -206,10 +204,7 @@ class Rows:
             raise TypeError("the owner of a row is not an input")
         if rows:
             statement = by if by is not None else inserting(table)
-            self._connection.execute(statement, [{**row, **owner} for row in rows])
-
-    def _execute(self, statement: sa.Executable, values: dict[str, Any]) -> sa.CursorResult[Any]:
-        return self._connection.execute(statement, {**filled(**values), **self._owner})
+            prepared.insert(self._connection, statement, [{**row, **owner} for row in rows])
 
 
 def filled(**values: Any) -> dict[str, Any]:

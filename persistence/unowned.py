@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from domain.conversations.entities import MessageStatus
 from domain.identity.entities import LinkKey, SignInKey
 from domain.tasks.entities import TaskKey, TaskStatus
+from persistence.prepared import Row, rows
 from persistence.statements import after, now
 from persistence.tables.agents import agent_slots as slots
 from persistence.tables.agents import agents
@@ -238,7 +239,5 @@ class Unowned:
         """Retention: events grow old in every session."""
         return [OutlivedKey(*row) for row in await self._read(_OUTLIVED, limit=limit, lease=-older_than_s)]
 
-    async def _read(self, statement: sa.Select[Any], **values: object) -> list[tuple[Any, ...]]:
-        return await self._database.read(
-            lambda connection: [tuple(row) for row in connection.execute(statement, values)], user_id=None
-        )
+    async def _read(self, statement: sa.Select[Any], **values: object) -> Sequence[Row]:
+        return await self._database.read(lambda connection: rows(connection, statement, values), user_id=None)

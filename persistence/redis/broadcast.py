@@ -55,8 +55,7 @@ class RedisBackend(BroadcastBackend):
     async def disconnect(self) -> None:
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])
 
     async def subscribe(self, group: str) -> None:
         """Want a channel; never suspends, so that the broadcaster's books can't be caught half written."""

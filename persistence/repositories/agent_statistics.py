@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from uuid import UUID
 
-    from persistence.statements import Row, Rows
+    from persistence.prepared import Row
+    from persistence.statements import Rows
 
 LAST_TASKS = 100
 """How many tasks the 95th percentile looks back."""

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from uuid import UUID
 
-    from persistence.statements import Row, Rows
+    from persistence.prepared import Row
+    from persistence.statements import Rows
 
 TAKEN = "Another agent of this project has this handle already."
 HANDLE = unique_index(t, "uq_agents_handle")

@@ -19,7 +19,8 @@ from persistence.tables.columns import EPOCH, UtcTime, micros
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from persistence.statements import Row, Rows
+    from persistence.prepared import Row
+    from persistence.statements import Rows
 
 T = TypeVar("T")
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from uuid import UUID
 
-    from persistence.statements import Row, Rows
+    from persistence.prepared import Row
+    from persistence.statements import Rows
 
 TAKEN = "You have a project of this name already."
 NAME = unique_index(t, "uq_projects_name")

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from uuid import UUID
 
-    from persistence.statements import Row, Rows
+    from persistence.prepared import Row
+    from persistence.statements import Rows
 
 COLUMNS = (t.c.id, t.c.project_id, t.c.title, t.c.head_id, t.c.seq, t.c.created_at, t.c.updated_at)
 VISIBLE = t.c.deleted_at.is_(None)

@@ -114,7 +114,12 @@ class SqlTasks:
 
     def add_claimed(self, task: NewTask, *, question_id: UUID, worker_id: UUID, lease_s: float) -> Claim:
         """Insert a task that this worker runs at once."""
-        row = {**_row_of(task, TaskStatus.RUNNING), "fence": 1, "worker_id": worker_id, **filled(lease=lease_s)}
+        row = {
+            **_row_of(task, TaskStatus.RUNNING),
+            "fence": 1,
+            "worker_id": worker_id,
+            **filled(lease=lease_s),
+        }
         self._rows.insert(t, row, by=_INSERT_CLAIMED)
         return Claim(
             self._key(task.id, task.agent_id),

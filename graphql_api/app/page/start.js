@@ -1,4 +1,4 @@
-// The start page: signs in with the link's token, shows the first conversation, and has one itself.
+// The start page: signs in, shows the first conversation, and has one itself.
 // The access token stays in memory; the refresh token is in a cookie that scripts can't read.
 
 const EN = {
