@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.bus.claim import agent_changed
 from domain.bus.ports import ENGINE_CHANNEL, ClaimLost
 from domain.conversations.entities import MessageStatus, RunStatus, Usage
-from domain.conversations.ports import Advance
+from domain.conversations.ports import Advance, Advanced
 from domain.events.kinds import MessageCompleted, RunStatusChanged
 from domain.models.entities import ModelFinished
 from domain.scopes import HintCommitted, UserTx
@@ -42,14 +42,15 @@ def finish(tx: UserTx, *, claim: Claim, outcome: Outcome, usage_id: UUID) -> Non
     """
     p = tx.project(claim.task.project_id)
     ok = outcome.problem is None
-    p.slots.finish(claim.task.agent_id, succeeded=ok, seconds=outcome.seconds)
+    waiting = p.slots.finish(claim.task.agent_id, succeeded=ok, seconds=outcome.seconds)
     status = TaskStatus.SUCCEEDED if ok else TaskStatus.FAILED
-    if not p.tasks.end(claim, status=status, problem=outcome.problem):
+    if waiting is None or not p.tasks.end(claim, status=status, problem=outcome.problem):
         raise ClaimLost
     if outcome.last is not None:
         _journal(tx, claim, outcome, outcome.last, usage_id)
-    _answer(tx, claim, outcome)
-    p.announce(HintCommitted(ENGINE_CHANNEL, {"wake": True}))
+    ended = _answer(tx, claim, outcome)
+    if waiting or (ended and ended.active_runs):  # somebody may have waited for this slot, or for this answer
+        p.announce(HintCommitted(ENGINE_CHANNEL, {"wake": True}))
     channel = f"project:{tx.user_id}:{p.project_id}"
     p.announce(HintCommitted(channel, agent_changed(claim.task.agent_id)))
 
@@ -66,7 +67,7 @@ def _journal(tx: UserTx, claim: Claim, outcome: Outcome, last: ModelFinished, us
     tasks.record_usage(usage_id=usage_id, claim=claim, call=call)
 
 
-def _answer(tx: UserTx, claim: Claim, outcome: Outcome) -> None:
+def _answer(tx: UserTx, claim: Claim, outcome: Outcome) -> Advanced | None:
     p, usage, problem = tx.project(claim.task.project_id), outcome.usage, outcome.problem
     model = outcome.last.model if outcome.last else None
     message_status = MessageStatus.COMPLETE if problem is None else MessageStatus.FAILED
@@ -75,7 +76,7 @@ def _answer(tx: UserTx, claim: Claim, outcome: Outcome) -> None:
         claim.answer_id, status=message_status, content=outcome.text, model=model, usage=usage
     )
     p.runs.finish(claim.run_id, status=run_status, problem=problem, model=model, usage=usage)
-    p.events.append(
+    return p.events.append(
         claim.session_id,
         MessageCompleted(claim.answer_id, claim.generation, message_status, outcome.text, usage, (), problem),
         RunStatusChanged(claim.run_id, run_status, problem, usage),

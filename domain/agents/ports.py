@@ -90,5 +90,8 @@ class SlotRows(Protocol):
     def back_to_waiting(self, agent_id: UUID) -> None:
         """From running to waiting, outside the bound of new work (a worker was lost)."""
 
-    def finish(self, agent_id: UUID, *, succeeded: bool | None, seconds: float) -> None:
-        """A slot becomes free; `succeeded` None (cancelled) counts neither way."""
+    def finish(self, agent_id: UUID, *, succeeded: bool | None, seconds: float) -> int | None:
+        """A slot becomes free; `succeeded` None (cancelled) counts neither way.
+
+        Returns how many wait for one; None when none was taken.
+        """

@@ -116,8 +116,10 @@ class Worker:
                 "task failed outside its own handling", extra={"task_id": str(held.claim.task.task_id)}
             )
         finally:
+            was_full = not self.accepts
             self._held.pop(held.claim.task.task_id, None)
-            self._wake.set()
+            if was_full:
+                self._wake.set()
 
     async def serve(self) -> None:
         """Claim, renew and recover until cancelled. A lost database is waited for."""

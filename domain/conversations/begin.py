@@ -9,17 +9,14 @@ from domain.agents.entities import WAITING_LIMIT, Agent
 from domain.bus.claim import agent_changed
 from domain.bus.ports import ENGINE_CHANNEL, LEASE_S, Labour
 from domain.conversations.entities import AgentRef, Author, MessageStatus, RunMode, RunStatus, Session
-from domain.conversations.ports import KEEP, Advance, Anchor, Keep, NewMessage, NewRun
+from domain.conversations.moved import Moved
+from domain.conversations.ports import Advance, Anchor, NewMessage, NewRun
 from domain.errors import LimitExceeded
 from domain.events.kinds import FactBody, HeadMoved, MessageCreated, RunStarted, RunStatusChanged
 from domain.ports import NewId
 from domain.scopes import HintCommitted, ProjectTx, UserTx
 from domain.tasks.entities import Claim
 from domain.tasks.ports import NewTask
-
-
-class Moved(Exception):
-    """The session's head moved while the transaction ran: run it again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +39,8 @@ class Chosen:
 class NewAnswer:
     """What to answer: a new question with `content` below `anchor`, or (`content` None) the question `anchor` again.
 
-    `expected_head` is set when the anchor was taken from the head.
+    `before` is the message before a question that is answered again. The session must still be as it was
+    read when the answer is stored: where its head is decides what the readers are told.
     """
 
     session: Session
@@ -51,7 +49,7 @@ class NewAnswer:
     chosen: Chosen
     key: str
     input_hash: str
-    expected_head: UUID | Keep | None = KEEP
+    before: Anchor | None = None
 
     @property
     def asks_anew(self) -> bool:
@@ -62,6 +60,12 @@ class NewAnswer:
     def question_id(self) -> UUID | None:
         """The question, when it is there already."""
         return self.anchor.id if self.anchor and not self.asks_anew else None
+
+    @property
+    def waits_for(self) -> UUID | None:
+        """The answer before the question, while it is still being written: the model shall see it."""
+        before = self.anchor if self.asks_anew else self.before
+        return before.id if before and before.writing else None
 
     @property
     def leaves_the_branch(self) -> bool:
@@ -97,20 +101,16 @@ class Begin:
 
         Raises:
             LimitExceeded: the agent has as many waiting as it may.
-            Moved: the session's head is not the expected one any more.
+            Moved: the session's head is not where it was any more, or the agent is being deleted.
         """
         agent_id = wanted.chosen.agent.id
-        ready = not (wanted.anchor and wanted.anchor.writing) and self._labour.accepts
+        ready = wanted.waits_for is None and self._labour.accepts
         ticket = p.slots.take_running(agent_id) if ready else None
         claimed = ticket is not None
         if ticket is None:
             ticket = p.slots.take_waiting(agent_id)
         if ticket is None:
-            raise LimitExceeded(
-                f"@{wanted.chosen.agent.settings.handle} has {WAITING_LIMIT} messages waiting, which is the most"
-                " that it may have. Wait for some to be answered.",
-                limit=WAITING_LIMIT,
-            )
+            raise _refusal(p, wanted.chosen.agent)
         begun = self._write(p, wanted, ticket=ticket, claimed=claimed)
         p.announce(HintCommitted(f"project:{tx.user_id}:{p.project_id}", agent_changed(agent_id)))
         if not claimed:
@@ -122,7 +122,7 @@ class Begin:
         ids = _Ids(self._new_id(), wanted.question_id or self._new_id(), self._new_id(), self._new_id())
         count = 3 + wanted.asks_anew + wanted.leaves_the_branch
         advance = Advance(
-            count, head_id=ids.answer, expected_head=wanted.expected_head, active_runs=1, served=claimed
+            count, head_id=ids.answer, expected_head=session.head_id, active_runs=1, served=claimed
         )
         advanced = p.sessions.advance(session.id, advance)
         if advanced is None:
@@ -138,15 +138,25 @@ class Begin:
     def _queue(
         self, p: ProjectTx, wanted: NewAnswer, ids: _Ids, *, ticket: int, claimed: bool
     ) -> Claim | None:
-        agent, anchor = wanted.chosen.agent, wanted.anchor
-        after = anchor.id if anchor and anchor.writing else None
-        session_id = wanted.session.id
+        agent, session_id, after = wanted.chosen.agent, wanted.session.id, wanted.waits_for
         task = NewTask(ids.task, session_id, ids.run, agent.id, agent.version, ids.answer, after, ticket)
         if not claimed:
             p.tasks.add_queued(task)
             return None
         worker_id = self._labour.worker_id
         return p.tasks.add_claimed(task, question_id=ids.question, worker_id=worker_id, lease_s=LEASE_S)
+
+
+def _refusal(p: ProjectTx, agent: Agent) -> Exception:
+    """Why there is no place in the queue: it is full, or it was closed because the agent is being deleted."""
+    now = p.agents.many([agent.id]).get(agent.id)
+    if now is None or not now.queue.running_limit:
+        return Moved()
+    return LimitExceeded(
+        f"@{agent.settings.handle} has {WAITING_LIMIT} messages waiting, which is the most"
+        " that it may have. Wait for some to be answered.",
+        limit=WAITING_LIMIT,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,10 +114,11 @@ class Advance:
 
 @dataclass(frozen=True, slots=True)
 class Advanced:
-    """The log's new end, and the time of the facts."""
+    """The log's new end, the time of the facts, and the session's runs that have not ended."""
 
     seq: int
     at: datetime
+    active_runs: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,5 +233,5 @@ class EventRows(Protocol):
     def store(self, session_id: UUID, advanced: Advanced, *bodies: FactBody) -> None:
         """Store the facts that an advance made room for, the last one at its end, and announce them."""
 
-    def append(self, session_id: UUID, *bodies: FactBody, advance: Advance | None = None) -> bool:
-        """Advance by the number of bodies and store them; False when the session is gone."""
+    def append(self, session_id: UUID, *bodies: FactBody, advance: Advance | None = None) -> Advanced | None:
+        """Advance by the number of bodies and store them; None when the session is gone."""

@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.bus.ports import Labour
-from domain.conversations.begin import Begin, Begun, Chosen, Moved, NewAnswer
+from domain.conversations.begin import Begin, Begun, Chosen, NewAnswer
 from domain.conversations.choose import choose, direct
 from domain.conversations.entities import Author, Run, RunMode, Session
-from domain.conversations.ports import KEEP, Anchor, Keep
+from domain.conversations.moved import Moved, settled
+from domain.conversations.ports import Anchor
 from domain.conversations.states import RUN_ENDS
 from domain.conversations.validate import checked_content, checked_key
-from domain.errors import Conflict, FieldProblem, Invalid, NotFound, Unavailable
+from domain.errors import Conflict, FieldProblem, Invalid, NotFound
 from domain.scopes import ProjectTx, UserScope, UserTx
-
-ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ from uuid import UUID
 from domain.events.session_log import PAGE, SessionLog
 from domain.events.texts import OpenTexts
 
+FIRST_PAGE = 8
+"""Facts to look at first: what is being written was mostly begun a moment ago."""
+
 
 class LookBack:
     """Learns from older facts, newest first, no further back than it is asked and each page once.
@@ -22,6 +25,7 @@ class LookBack:
         self._log = log
         self._texts = texts
         self._below = start
+        self._size = FIRST_PAGE
         self._oldest = oldest
 
     async def until_known(self, message_id: UUID) -> None:
@@ -39,7 +43,8 @@ class LookBack:
             self._texts.open(message_id)
 
     async def _learn_page(self) -> None:
-        after = max(self._below - PAGE, 0)
+        after = max(self._below - self._size, 0)
+        self._size = min(self._size * 2, PAGE)
         for fact in reversed(await self._log.page(after=after)):
             if fact.seq <= self._below:
                 self._texts.learn(fact.body)

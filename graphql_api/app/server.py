@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from graphql_api.app.settings import Settings
+from graphql_api.transport.draining import DrainingHttp, DrainingWebSocket
 
 BACKLOG = 2_048
 KEEP_ALIVE_S = 65
@@ -149,8 +150,8 @@ def _config(app: ASGIApp, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         interface="asgi3",
-        http="httptools",
-        ws="websockets-sansio",
+        http=DrainingHttp,
+        ws=DrainingWebSocket,
         ws_max_size=settings.max_body_bytes,
         ws_per_message_deflate=False,  # measured: 45 instead of 82 KiB a connection
         ws_ping_interval=None,  # the protocols above ping for themselves

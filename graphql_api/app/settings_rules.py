@@ -30,7 +30,7 @@ _REASONS = {
     "less_than_equal": "must be at most {le:g}",
     "enum": "must be {expected}",
     "value_error": "{error}",
-    "mapping_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
     "missing": "is missing",
     "extra_forbidden": "is not known",
 }

@@ -174,7 +174,7 @@ class _Payloads(AsyncIterator[Payload]):
         if isinstance(text := item.memo.get(self._key), str):
             return Payload(text, cursor=item.cursor)
         payload, at_once = await self._execute(item.value())
-        if True:
+        if at_once and payload.outcome is Outcome.OK:
             item.memo[self._key] = payload.text
         return Payload(payload.text, payload.outcome, item.cursor)
 

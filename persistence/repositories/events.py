@@ -49,10 +49,9 @@ class SqlEvents:
         )
         self._announce(FactsCommitted(session_id, facts))
 
-    def append(self, session_id: UUID, *bodies: FactBody, advance: Advance | None = None) -> bool:
+    def append(self, session_id: UUID, *bodies: FactBody, advance: Advance | None = None) -> Advanced | None:
         """Advance and store."""
         advanced = SqlSessions(self._rows).advance(session_id, advance or Advance(len(bodies)))
-        if advanced is None:
-            return False
-        self.store(session_id, advanced, *bodies)
-        return True
+        if advanced is not None:
+            self.store(session_id, advanced, *bodies)
+        return advanced

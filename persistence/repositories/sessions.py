@@ -51,7 +51,7 @@ def _advance(*, head: bool, expected: bool, title: bool, served: bool, bury: boo
     statement = update(t).where(t.c.id == param("id"), VISIBLE)
     if expected:
         statement = statement.where(t.c.head_id.is_not_distinct_from(param("expected", sa.Uuid)))
-    return statement.values(values).returning(t.c.seq, t.c.updated_at)
+    return statement.values(values).returning(t.c.seq, t.c.updated_at, t.c.active_runs)
 
 
 _ADVANCE: dict[tuple[bool, ...], sa.Update] = {

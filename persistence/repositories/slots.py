@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _OPEN = t.c.running_limit > 0
 _FREE = t.c.running < t.c.running_limit
+_TAKEN = t.c.running > 0
+"""Who lost a claim may come to free a slot that nobody has any more."""
 
 
 def _change(*conditions: sa.ColumnElement[bool]) -> sa.Update:
@@ -54,7 +56,7 @@ _TAKE_WAITING = (
 _START_WAITING = _start_waiting()
 _LEAVE_WAITING = _change().values(waiting=t.c.waiting - param("count", sa.BigInteger))
 _BACK_TO_WAITING = _change().values(waiting=t.c.waiting + 1, running=t.c.running - 1)
-_STOP = _change().values(running=t.c.running - 1, last_active_at=now())
+_STOP = _change(_TAKEN).values(running=t.c.running - 1, last_active_at=now()).returning(t.c.waiting)
 
 
 def _finish(*, succeeded: bool) -> sa.Update:
@@ -67,7 +69,7 @@ def _finish(*, succeeded: bool) -> sa.Update:
     }
     if not succeeded:
         values["failed"] = t.c.failed + 1
-    return _change().values(values)
+    return _change(_TAKEN).values(values).returning(t.c.waiting)
 
 
 _SUCCEED, _FAIL = _finish(succeeded=True), _finish(succeeded=False)
@@ -99,8 +101,9 @@ class SqlSlots:
     def back_to_waiting(self, agent_id: UUID) -> None:
         self._rows.run(_BACK_TO_WAITING, agent=agent_id)
 
-    def finish(self, agent_id: UUID, *, succeeded: bool | None, seconds: float) -> None:
+    def finish(self, agent_id: UUID, *, succeeded: bool | None, seconds: float) -> int | None:
         if succeeded is None:
-            self._rows.run(_STOP, agent=agent_id)
+            row = self._rows.one(_STOP, agent=agent_id)
         else:
-            self._rows.run(_SUCCEED if succeeded else _FAIL, agent=agent_id, took=seconds)
+            row = self._rows.one(_SUCCEED if succeeded else _FAIL, agent=agent_id, took=seconds)
+        return row[0] if row else None

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from domain.events.kinds import Fact, FactBody, SessionDeleted, SessionRenamed
 from domain.events.live import Appended, Delta
 from domain.events.reader import SessionTails
+from domain.events.tail import Rhythm
 from tests.domain.events.fakes import KEY, FakeLive, ListLog, clock, completed, created, message, run_started
 from tests.domain.events.readers import Client
 from tests.virtual_time import run_virtually
@@ -59,7 +60,10 @@ class World:
         self.held: list[Fact | Delta] = []
         self.writing: dict[UUID, tuple[int, str]] = {}
         self.clients = [Client() for _ in range(3)]
-        self.processes = [SessionTails(live=self.live, log=self.log, clock=clock) for _ in range(2)]
+        self.processes = [
+            SessionTails(live=self.live, log=self.log, clock=clock, rhythm=Rhythm(heartbeat_s=5))
+            for _ in range(2)
+        ]
         self.kind = True
 
     def _fate(self, item: Fact | Delta) -> Sequence[Fact | Delta]:
@@ -143,7 +147,7 @@ class World:
         await asyncio.sleep(self.chance.choice([0, 0.001, 0.3, 2]))
 
     async def wait_long(self) -> None:
-        await asyncio.sleep(40)
+        await asyncio.sleep(8)
 
     async def connect(self) -> None:
         client = self.chance.choice(self.clients)
@@ -168,11 +172,12 @@ class World:
         for client in self.clients:
             if client.leaves_early:
                 await client.disconnect()
-            while client.cursor < len(self.log.truth) or not client.connected:
+        for _ in range(3):
+            # a client that was just being refused connects again
+            for client in self.clients:
                 if not client.connected:
                     client.connect(self.chance.choice(self.processes))
-                await asyncio.sleep(31)
-        await asyncio.sleep(31)
+            await asyncio.sleep(6)
         bodies = [fact.body for fact in self.log.truth]
         begun = {message_id: text for message_id, text in self.writing.items() if text[1]}
         for client in self.clients:

@@ -122,8 +122,6 @@ async def test_work_that_waited_may_leave(slots: Slots) -> None:
     [
         lambda rows, agent_id: rows.leave_waiting(agent_id),
         lambda rows, agent_id: rows.back_to_waiting(agent_id),
-        lambda rows, agent_id: rows.finish(agent_id, succeeded=None, seconds=0),
-        lambda rows, agent_id: rows.finish(agent_id, succeeded=True, seconds=0),
     ],
 )
 async def test_a_counter_never_goes_below_zero(
@@ -132,6 +130,14 @@ async def test_a_counter_never_goes_below_zero(
     with pytest.raises(IntegrityError):
         await slots.do(lambda rows: operation(rows, slots.agent_id))
 
+    assert await slots.queue() == Queue(0, 0, 2, 0)
+
+
+@pytest.mark.parametrize("succeeded", [None, True, False])
+async def test_nobody_can_free_a_slot_that_nobody_has(slots: Slots, succeeded: bool | None) -> None:
+    freed = await slots.do(lambda rows: rows.finish(slots.agent_id, succeeded=succeeded, seconds=1))
+
+    assert freed is None
     assert await slots.queue() == Queue(0, 0, 2, 0)
 
 
