@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -95,7 +95,9 @@ async def _sign_in_url(parts: Parts) -> str | None:
 
 
 @asynccontextmanager
-async def open_parts(settings: Settings, *, migrate: bool = True) -> AsyncIterator[Parts]:
+async def open_parts(
+    settings: Settings, *, migrate: bool = True, worker_times: WorkerTimes | None = None
+) -> AsyncIterator[Parts]:
     """Open all parts of one process; the worker serves when this process runs tasks.
 
     Leaving drains the worker first, then closes streams and stores.
@@ -113,7 +115,7 @@ async def open_parts(settings: Settings, *, migrate: bool = True) -> AsyncIterat
         limiter = ObservedLimiter(stores.limiter, metrics=metrics)
         identity = identity_parts(settings, stores, stack)
         models = ObservedModels(model_router(settings, stack), metrics=metrics, monotonic=time.monotonic)
-        worker = _worker(settings, stores, models)
+        worker = _worker(settings, stores, models, times=worker_times or WorkerTimes())
         tails = await stack.enter_async_context(SessionTails(live=stores.live, log=stores.log, clock=utc_now))
         background = await stack.enter_async_context(Background())
         background.start(identity.authenticate.follow_revocations(), name="revocations")
@@ -134,7 +136,7 @@ async def open_parts(settings: Settings, *, migrate: bool = True) -> AsyncIterat
         )
 
 
-def _worker(settings: Settings, stores: Stores, models: ModelGateway) -> Worker:
+def _worker(settings: Settings, stores: Stores, models: ModelGateway, *, times: WorkerTimes) -> Worker:
     """The worker; one without room in a process that only answers requests."""
     runner = Runner(
         scopes=stores.scopes,
@@ -154,7 +156,8 @@ def _worker(settings: Settings, stores: Stores, models: ModelGateway) -> Worker:
         work=with_ids(runner),
         capacity=settings.worker_capacity if settings.runs_tasks else 0,
         monotonic=time.monotonic,
-        times=WorkerTimes(drain_s=settings.shutdown_seconds),
+        times=replace(times, drain_s=settings.shutdown_seconds),
+        alone=settings.embedded,
     )
 
 

@@ -17,7 +17,6 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
-from prometheus_client.metrics import MetricWrapperBase
 
 from graphql_api.transport.ports import TransportKind
 
@@ -154,11 +153,6 @@ class Metrics:
         self, name: str, text: str, *labels: str, buckets: tuple[float, ...] = _FAST_S
     ) -> Histogram:
         return Histogram(f"codelab_{name}", text, labels, registry=self.registry, buckets=buckets)
-
-    @property
-    def instruments(self) -> list[MetricWrapperBase]:
-        """Every metric of ours, for documentation and tests."""
-        return [it for it in vars(self).values() if isinstance(it, MetricWrapperBase)]
 
 
 def _reading(read: Callable[[TransportKind], int], kind: TransportKind) -> Callable[[], float]:

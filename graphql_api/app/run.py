@@ -1,11 +1,14 @@
-"""Runs a whole process from its settings: the server until it is stopped, or the migrations."""
+"""Runs a whole process from its settings: the server until it is stopped, or the migrations.
+
+What can be refused is tried before the application is imported, which takes seconds.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import sys
 from collections.abc import Coroutine, Iterator
-from contextlib import AsyncExitStack, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -16,14 +19,14 @@ import uvloop
 from domain.errors import Unavailable
 from graphql_api.app.banner import banner
 from graphql_api.app.data_dir import DataDirRefused, locked
-from graphql_api.app.main import build
 from graphql_api.app.server import BindRefused, Stop, bind, serve
 from graphql_api.app.settings_rules import notices
-from graphql_api.app.stores import open_database
 from graphql_api.app.telemetry import configure_log
-from persistence.migrate import upgrade
 
 if TYPE_CHECKING:
+    import socket
+    from pathlib import Path
+
     from graphql_api.app.main import Application
     from graphql_api.app.settings import Settings
 
@@ -34,7 +37,7 @@ class DatabaseRefused(Exception):
     """The database can't be used as it is; the message holds its own words, and no password."""
 
 
-REFUSALS = (BindRefused, DataDirRefused, DatabaseRefused, Unavailable)
+REFUSALS = (BindRefused, DataDirRefused, DatabaseRefused)
 """Why a process may not start; their messages are for its operator."""
 
 
@@ -42,22 +45,26 @@ def run_server(settings: Settings) -> None:
     """Serve until a signal asks to stop.
 
     Raises:
-        BindRefused, DataDirRefused, SecretsRefused, Unavailable: it could not start.
+        BindRefused, DataDirRefused, DatabaseRefused, SecretsRefused: it could not start.
     """
     configure_log(settings)
-    with locked(settings.data_dir) if settings.embedded else nullcontext():
-        _run(_serve(settings))
+    with _data(settings), bind(settings.host, settings.port) as listener:
+        _run(_serve(settings.model_copy(update={"port": listener.getsockname()[1]}), listener))
 
 
 def run_migrations(settings: Settings) -> None:
     """Bring the database to the schema of this code.
 
     Raises:
-        DataDirRefused, Unavailable: the database can't be used now.
+        DataDirRefused, DatabaseRefused: the database can't be used now.
     """
     configure_log(settings)
-    with locked(settings.data_dir) if settings.embedded else nullcontext():
+    with _data(settings):
         _run(_migrate(settings))
+
+
+def _data(settings: Settings) -> AbstractContextManager[Path | None]:
+    return locked(settings.data_dir) if settings.embedded else nullcontext()
 
 
 def _run(work: Coroutine[object, object, None]) -> None:
@@ -65,10 +72,11 @@ def _run(work: Coroutine[object, object, None]) -> None:
         runner.run(work)
 
 
-async def _serve(settings: Settings) -> None:
+async def _serve(settings: Settings, listener: socket.socket) -> None:
     stop = Stop()
-    with stop.on_signals(), bind(settings.host, settings.port) as listener:
-        settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    with stop.on_signals():
+        from graphql_api.app.main import build
+
         async with AsyncExitStack() as stack:
             with _understandable(settings):
                 application = await stack.enter_async_context(build(settings))
@@ -83,6 +91,9 @@ async def _serve(settings: Settings) -> None:
 
 
 async def _migrate(settings: Settings) -> None:
+    from graphql_api.app.stores import open_database
+    from persistence.migrate import upgrade
+
     database = open_database(settings)
     with _understandable(settings):
         try:
@@ -97,8 +108,9 @@ def _understandable(settings: Settings) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        cause = getattr(error, "orig", None) or error
-        if not isinstance(error, OSError | TimeoutError) and not _is_of_database(cause):
+        cause = error.__cause__ if isinstance(error, Unavailable) and error.__cause__ else error
+        cause = getattr(cause, "orig", None) or cause
+        if not _is_of_database(cause):
             raise
         where = settings.data_dir if settings.embedded else "CODELAB_DATABASE_URL"
         words = getattr(cause, "strerror", None) or str(cause).split("\n", 1)[0] or type(cause).__name__
@@ -106,7 +118,9 @@ def _understandable(settings: Settings) -> Iterator[None]:
 
 
 def _is_of_database(error: BaseException) -> bool:
-    return type(error).__module__.startswith(_OF_DATABASES)
+    return isinstance(error, OSError | TimeoutError | Unavailable) or type(error).__module__.startswith(
+        _OF_DATABASES
+    )
 
 
 def _announce(settings: Settings, application: Application) -> None:

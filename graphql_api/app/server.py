@@ -62,7 +62,7 @@ class Stop:
     """
 
     def __init__(self, *, end: Callable[[int], NoReturn] = os._exit) -> None:
-        self._asked = False
+        self.asked = False
         self._in_order: Callable[[], object] = lambda: None
         self._end = end
 
@@ -90,9 +90,9 @@ class Stop:
 
     def ask(self, number: int) -> None:
         """A signal came."""
-        if self._asked:
+        if self.asked:
             self._end(128 + number)
-        self._asked = True
+        self.asked = True
         self._in_order()
 
 

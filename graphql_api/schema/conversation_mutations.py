@@ -34,8 +34,10 @@ class SessionSaved:
 class MessageSent:
     """Sent."""
 
-    message: Message
-    run: Run
+    question: Message = strawberry.field(
+        description="What was sent (not `message`, which every Problem has with another type)."
+    )
+    run: Run = strawberry.field(description="The answer being made.")
 
 
 @strawberry.type(description="The run has ended; what was written so far stays.")
@@ -203,7 +205,7 @@ async def _sent(info: Info, sending: Awaitable[Begun], *, seconds: float = 0.0) 
     if seconds:
         await context.services.wait_for_run(context.scope, begun, seconds=seconds)
     question, run = await context.scope.read(partial(_question_and_run, run_id=begun.run_id))
-    return MessageSent(message=Message.of(question), run=Run.of(run))
+    return MessageSent(question=Message.of(question), run=Run.of(run))
 
 
 def _question_and_run(tx: UserTx, *, run_id: UUID) -> tuple[entities.Message, entities.Run]:

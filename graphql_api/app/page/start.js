@@ -4,6 +4,8 @@
 const EN = {
   signingIn: "Signing in…",
   signedIn: "You are signed in as {0}.",
+  model: "The model {0} answers.",
+  offlineModel: "The built-in offline model ({0}) answers: it follows simple rules.",
   signedOut: "You are not signed in: open the link that the server printed. {0}",
   usedLink: "This link was used before, or is older than ten minutes. {0}",
   newLink: "To get a new one, stop the server (Ctrl-C) and start it again (make run).",
@@ -35,6 +37,7 @@ const SIGNED_IN = "... on SignedIn { accessToken accessExpiresAt user { email } 
 const REDEEM = `mutation Redeem($token: String!) { redeemSignInLink(token: $token) { ${SIGNED_IN} } }`;
 const REFRESH = `mutation Refresh { refreshTokens { ${SIGNED_IN} } }`;
 const PROJECTS = "{ me { projects { nodes { id name agents { nodes { id name handle status } } } } } }";
+const SYSTEM = "{ system { model offline } }";
 const CREATE = 'mutation Create($project: ID!, $key: String!) { createSession(projectId: $project, title: "First conversation", idempotencyKey: $key) { ... on SessionSaved { session { id title cursor } } ... on Problem { message } } }';
 const SEND = "mutation Send($session: ID!, $input: SendMessageInput!) { sendMessage(sessionId: $session, input: $input) { ... on MessageSent { run { id status } } ... on Problem { message } } }";
 const WATCH = `subscription Watch($session: ID!) { sessionEvents(sessionId: $session) { __typename cursor ... on MessageDelta { text } ... on MessageCompleted { status content ${USAGE} } } }`;
@@ -139,9 +142,9 @@ const HANDLERS = {
   },
   MessageCompleted(event) {
     const it = entry(event.messageId, at(place.agent));
-    write(it, event.content, false);
     it.meta.classList.toggle("wrong", Boolean(event.problem));
     it.meta.textContent = event.problem ?? usage(event.usage);
+    write(it, event.content, false);
   },
 };
 
@@ -257,9 +260,10 @@ async function start() {
   following = undefined;
   try {
     const email = await signIn();
+    const { model, offline } = await call(SYSTEM);
     await enter();
     following = new AbortController();
-    $("state").textContent = say("signedIn", email);
+    $("state").textContent = `${say("signedIn", email)} ${say(offline ? "offlineModel" : "model", model)}`;
     $("handle").textContent = at(place.agent);
     showCommands();
     $("ask").hidden = $("steps").hidden = false;

@@ -42,9 +42,9 @@ def metrics() -> Metrics:
     return Metrics(version="1")
 
 
-def value(metrics: Metrics, name: str, **labels: str) -> float:
+def value(metrics: Metrics, sample: str, /, **labels: str) -> float:
     """A sample, 0 when it is not there yet."""
-    return metrics.registry.get_sample_value(f"codelab_{name}", labels) or 0.0
+    return metrics.registry.get_sample_value(f"codelab_{sample}", labels) or 0.0
 
 
 def _operation(name: str | None = "Read", *, user_id: UUID | None = USER) -> OperationInfo:
@@ -308,7 +308,14 @@ async def test_everything_else_passes_through(metrics: Metrics) -> None:
 
 async def test_work_on_a_claim_is_logged_with_its_ids() -> None:
     claim = Claim(
-        TaskKey(USER, UUID(int=5), UUID(int=6), UUID(int=7)), *(UUID(int=n) for n in range(8, 12)), 1, 1, 0
+        TaskKey(USER, UUID(int=5), UUID(int=6), UUID(int=7)),
+        session_id=UUID(int=8),
+        run_id=UUID(int=9),
+        question_id=UUID(int=10),
+        answer_id=UUID(int=11),
+        agent_version=1,
+        fence=1,
+        generation=0,
     )
     seen: dict[str, object] = {}
 

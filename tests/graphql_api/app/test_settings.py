@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from graphql_api.app.setting_types import Environment, ProcessRole, Unit
-from graphql_api.app.settings import LOOPBACK_HOSTS, Settings, variable
-from graphql_api.app.settings_page import PAGE, default_text, metadata, settings_page
+from graphql_api.app.setting_types import Environment, ProcessRole
+from graphql_api.app.settings import LOOPBACK_HOSTS, Settings
 
 
 def test_nothing_set_is_the_embedded_development_server(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,18 +115,3 @@ def test_the_address_that_is_listened_on_can_be_addressed(host: str, url: str, a
 def test_a_value_that_can_t_be_right_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Settings(**wrong)
-
-
-@pytest.mark.parametrize("name", Settings.model_fields)
-def test_each_setting_says_what_it_means_and_counts(name: str) -> None:
-    field = Settings.model_fields[name]
-
-    assert (field.description or "").endswith(".")
-    assert default_text(field)
-    number = {int, float} & {field.annotation}
-    assert bool(number) == (metadata(field, Unit) is not None)
-
-
-def test_the_page_of_settings_is_up_to_date() -> None:
-    assert PAGE.read_text() == settings_page(), "run `codelab settings --write`"
-    assert all(f"`{variable(name)}`" in settings_page() for name in Settings.model_fields)

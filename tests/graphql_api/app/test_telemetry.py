@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import os
 import warnings
 from pathlib import Path
 from typing import cast
@@ -179,7 +180,14 @@ def test_what_looks_like_a_secret_is_cut_out_of_any_text(secret: str) -> None:
 
 def test_numbers_ids_and_paths_are_kept() -> None:
     log = Log()
-    values = {"input_tokens": 12, "first_token_seconds": 0.5, "path": Path("/data"), "id": USER, "ok": True}
+    values = {
+        "input_tokens": 12,
+        "first_token_seconds": 0.5,
+        "path": Path("/data"),
+        "id": USER,
+        "ok": True,
+        "sizes": [1, 2],
+    }
 
     structlog.get_logger("codelab").info("used", **values)
 
@@ -201,7 +209,7 @@ def test_an_exception_is_told_by_types_and_places_without_its_words() -> None:
 
     def fails() -> None:
         try:
-            {}[CANARY]
+            os.environ[CANARY]
         except KeyError as error:
             raise ValueError(f"bad: {CANARY}") from error
 

@@ -1,0 +1,1 @@
+"""Tests of the GraphQL schema, over HTTP on both databases."""

@@ -1,0 +1,48 @@
+"""Fixtures of the schema's tests: the whole application on each database."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from graphql_api.app.main import open_parts
+from graphql_api.app.settings import Settings
+from graphql_api.app.web import Web
+from tests.graphql_api.schema.api import Api
+from tests.launchers.postgres import PostgresServer
+from tests.persistence.databases import postgres_template
+
+__all__ = ["postgres_template"]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def template(request: pytest.FixtureRequest) -> tuple[PostgresServer, str] | None:
+    """The server and its template database, or None for a file of the test's own."""
+    if request.param == "sqlite":
+        return None
+    return request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
+
+
+@pytest.fixture
+async def nobody(template: tuple[PostgresServer, str] | None, tmp_path: Path) -> AsyncIterator[Api]:
+    """A client that is not signed in."""
+    more: dict[str, Any] = {}
+    if template is not None:
+        server, name = template
+        more["database_url"] = SecretStr(server.url(await server.create_database(template=name)))
+    settings = Settings(data_dir=tmp_path, rate_limit_per_minute=100_000, offline_tokens_per_second=0, **more)
+    async with open_parts(settings) as parts:
+        transport = httpx.ASGITransport(Web(parts).asgi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            yield Api(http, parts)
+
+
+@pytest.fixture
+async def api(nobody: Api) -> Api:
+    """A client that is signed in."""
+    return await nobody.signed_up("ada@example.com")
