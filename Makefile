@@ -21,7 +21,7 @@ check: $(VENV) ## Check format, lint, types, imports, generated files and locks
 	@scripts/check
 
 schema: $(VENV) ## Write schema.graphql from the code
-	@$(BIN)/codelab schema
+	@$(BIN)/codelab schema --write
 
 bench: $(VENV) ## Measure a direct call, memory and start time
 	@$(BIN)/python -m benchmarks

@@ -1,1 +1,1 @@
-"""Measurements that are printed, compared and never asserted."""
+"""Measures the real server from outside: a direct call, its memory and its start, beside a bare floor."""

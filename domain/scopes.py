@@ -46,6 +46,9 @@ class ProjectTx(Protocol):
     """One open transaction inside one project of one user."""
 
     @property
+    def user_id(self) -> UUID: ...
+
+    @property
     def project_id(self) -> UUID: ...
 
     @property

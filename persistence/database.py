@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
@@ -23,6 +25,21 @@ _LOST_OR_FULL = {"08", "53", "57", "58"}
 errors of the system below."""
 _BUSY = {"55P03"}
 """SQLSTATEs: a lock was not had in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolUse:
+    """Connections that are open, and those of them that are in use."""
+
+    open: int
+    in_use: int
+
+
+def pool_use(*pools: sa.Pool) -> PoolUse:
+    """The sum over some pools."""
+    counted = [pool for pool in pools if isinstance(pool, sa.QueuePool)]
+    in_use = sum(pool.checkedout() for pool in counted)
+    return PoolUse(in_use + sum(pool.checkedin() for pool in counted), in_use)
 
 
 class Snapshot(Protocol):
@@ -63,6 +80,9 @@ class Database(Protocol):
     def snapshot(self, *, user_id: UUID | None) -> Snapshot:
         """A view for reading, not opened yet."""
 
+    def connections(self) -> PoolUse:
+        """How many connections there are just now."""
+
     async def ready(self) -> None:
         """Raises Unavailable unless a trivial statement succeeds."""
 
@@ -72,10 +92,10 @@ class Database(Protocol):
 
 def unavailable(error: BaseException) -> Unavailable | None:
     """The database's own failures in the words of a user; None for a bug of ours."""
+    if _is_a_bug(error):
+        return None
     if isinstance(error, exc.TimeoutError) or sqlstate(error) in _BUSY:
-        return Unavailable(
-            "The database is busy. Nothing was changed; try again.", retry_after_s=RETRY_AFTER_S
-        )
+        return Unavailable(BUSY, retry_after_s=RETRY_AFTER_S)
     if isinstance(error, exc.OperationalError | exc.InterfaceError) or sqlstate(error)[:2] in _LOST_OR_FULL:
         return Unavailable(
             "The database does not answer. Nothing is lost; try again.", retry_after_s=RETRY_AFTER_S
@@ -89,6 +109,12 @@ def unavailable(error: BaseException) -> Unavailable | None:
             "The database can't be reached. Nothing is lost; try again.", retry_after_s=RETRY_AFTER_S
         )
     return None
+
+
+def _is_a_bug(error: BaseException) -> bool:
+    """A statement that SQLite does not understand: it calls that operational, too."""
+    cause = getattr(error, "orig", None)
+    return getattr(cause, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_ERROR
 
 
 def sqlstate(error: BaseException) -> str:

@@ -47,15 +47,15 @@ async def memory_stores(*, monotonic_s: Callable[[], float]) -> AsyncIterator[Li
 
 @asynccontextmanager
 async def redis_stores(
-    url: str, *, monotonic_s: Callable[[], float], observe: Observe
+    url: str, *, monotonic_s: Callable[[], float], observe: Observe, on_open: Callable[[], None]
 ) -> AsyncIterator[LiveStores]:
-    """For any number of processes."""
+    """For any number of processes; `on_open` hears when the lost store lets a caller through unchecked."""
     async with open_store(url, monotonic_s=monotonic_s, observe=observe) as store:
         backend = RedisBackend(store)
         async with Broadcast(backend=backend) as broadcast:
             yield LiveStores(
                 live=RedisLive(store, broadcast=broadcast, backend=backend),
                 hints=RedisHints(broadcast=broadcast, backend=backend),
-                limiter=RedisRateLimiter(store),
+                limiter=RedisRateLimiter(store, on_open=on_open),
                 redis=store,
             )

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
+from persistence.postgres import CONNECT_TIMEOUT_S, translated
 from persistence.sqlite import SqliteDatabase
 
 if TYPE_CHECKING:
@@ -23,7 +27,11 @@ LOCK = 0x636F6465_6C6162
 
 
 async def upgrade(database: SqliteDatabase | PostgresDatabase, revision: str = "head") -> None:
-    """Apply every migration that is missing, in one transaction; concurrent callers take turns."""
+    """Apply every migration that is missing, in one transaction; concurrent callers take turns.
+
+    Raises:
+        Unavailable: the database can't be reached.
+    """
     await _run(database, lambda config: command.upgrade(config, revision))
 
 
@@ -43,27 +51,31 @@ async def _run(database: SqliteDatabase | PostgresDatabase, action: Callable[[Co
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         action(config)
 
-    if isinstance(database, SqliteDatabase):
-        await asyncio.to_thread(_on_sqlite, database, act)
-    else:
-        await _on_postgres(database, act)
+    with translated():
+        if isinstance(database, SqliteDatabase):
+            await asyncio.to_thread(_on_sqlite, database, act)
+        else:
+            await _on_postgres(database, act)
 
 
 def _on_sqlite(database: SqliteDatabase, act: Callable[[sa.Connection], None]) -> None:
     writer, _ = database.engines
     with writer.connect() as connection:
-        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
-        connection.commit()
+        # Inside a transaction this would do nothing, and a table that is made anew would take its children along.
+        connection.connection.cursor().execute("PRAGMA foreign_keys=OFF")
         with connection.begin():
             act(connection)
+            if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                raise CommandError("The migration left rows without what they belong to.")
     writer.dispose()
 
 
 async def _on_postgres(database: PostgresDatabase, act: Callable[[sa.Connection], None]) -> None:
-    engine = database.engine.execution_options(isolation_level="READ COMMITTED")
+    """Without the timeouts of ordinary work: a migration takes its time, and so does waiting for another one."""
+    engine = create_async_engine(
+        database.engine.url, poolclass=NullPool, connect_args={"timeout": CONNECT_TIMEOUT_S}
+    )
     async with engine.connect() as connection:
-        await connection.exec_driver_sql("SET statement_timeout = 0")
         await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         await connection.run_sync(act)
         await connection.commit()
-        await connection.invalidate()

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from persistence.database import ENGINE_OPTIONS, sqlstate, unavailable
+from domain.errors import Unavailable
+from persistence.database import BUSY, ENGINE_OPTIONS, RETRY_AFTER_S, PoolUse, pool_use, sqlstate, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -76,14 +77,14 @@ class PostgresDatabase:
 
     async def write(self, work: Callable[[sa.Connection], T], *, user_id: UUID | None) -> T:
         """Run a transaction, again when it lost against another one."""
-        for attempt in range(ATTEMPTS):
+        for _ in range(ATTEMPTS):
             try:
                 async with self._transaction(_begin(user_id)) as connection:
                     return await connection.run_sync(work)
             except (exc.DBAPIError, asyncpg.PostgresError) as error:
-                if sqlstate(error) not in RETRYABLE or attempt == ATTEMPTS - 1:
+                if sqlstate(error) not in RETRYABLE:
                     raise
-        raise AssertionError("unreachable")
+        raise Unavailable(BUSY, retry_after_s=RETRY_AFTER_S)
 
     async def read(self, work: Callable[[sa.Connection], T], *, user_id: UUID | None) -> T:
         """Run one read in a view of its own."""
@@ -93,6 +94,10 @@ class PostgresDatabase:
     def snapshot(self, *, user_id: UUID | None) -> PostgresSnapshot:
         """A view for reading."""
         return PostgresSnapshot(self, _begin(user_id, READING))
+
+    def connections(self) -> PoolUse:
+        """Of this process."""
+        return pool_use(self.engine.pool)
 
     async def ready(self) -> None:
         """Run a trivial statement in a short time."""
@@ -200,12 +205,14 @@ async def opened(connection: AsyncConnection, begin: str) -> Any:
 
 async def rolled_back(connection: AsyncConnection, driver: Any) -> None:
     """Roll back; a connection that can't even do that is thrown away."""
+    rolling = asyncio.ensure_future(driver.execute("ROLLBACK", timeout=ROLLBACK_TIMEOUT_S))
+    rolling.add_done_callback(lambda it: it.cancelled() or it.exception())
     try:
-        await asyncio.shield(driver.execute("ROLLBACK", timeout=ROLLBACK_TIMEOUT_S))
-    except BaseException as error:
-        await asyncio.shield(connection.invalidate())
-        if not isinstance(error, Exception):
-            raise
+        await asyncio.wait([rolling])
+    finally:
+        if not rolling.done() or rolling.exception():
+            rolling.cancel()
+            await asyncio.shield(connection.invalidate())
 
 
 @contextlib.contextmanager

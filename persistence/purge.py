@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
 from persistence.statements import Rows, any_of, delete, param, select, update
 from persistence.tables.agents import agent_slots, agent_versions, agents
 from persistence.tables.conversations import events, messages, runs, sessions
-from persistence.tables.engine import steps, tasks, usage
+from persistence.tables.engine import tasks, usage
 from persistence.tables.projects import orchestrators, projects
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from uuid import UUID
 
     from persistence.database import Database
     from persistence.unowned import BuriedKey, OutlivedKey, Unowned
 
+T = TypeVar("T")
+
 BATCH = 500
 """Rows removed per transaction."""
+ROUND = 10_000
+"""Rows removed of one deleted thing per round, about; the rest waits for the next."""
+
+_Step = tuple[sa.Select[Any], sa.Delete]
 
 
-def _batch(
-    table: sa.Table, column: str, *where: sa.ColumnElement[bool], newest: str | None = None
-) -> tuple[Any, Any]:
+def _batch(table: sa.Table, column: str, *where: sa.ColumnElement[bool], newest: str | None = None) -> _Step:
     """Which rows to remove next (children first, by `newest`), and the statement that removes them."""
     find = select(table.c[column]).where(*where).limit(BATCH)
     if newest:
@@ -34,13 +40,15 @@ def _batch(
 
 
 _THIS = param("id", sa.Uuid)
-_SESSION = (
+_CONTENTS = (
     _batch(tasks, "id", tasks.c.session_id == _THIS),
     _batch(runs, "id", runs.c.session_id == _THIS),
     _batch(messages, "id", messages.c.session_id == _THIS, newest="depth"),
     _batch(events, "seq", events.c.session_id == _THIS),
-    _batch(sessions, "id", sessions.c.id == _THIS, sessions.c.deleted_at.is_not(None)),
 )
+_SESSION = (*_CONTENTS, _batch(sessions, "id", sessions.c.id == _THIS, sessions.c.deleted_at.is_not(None)))
+_SESSION_OF_PROJECT = (*_CONTENTS, _batch(sessions, "id", sessions.c.id == _THIS))
+_SESSIONS = select(sessions.c.id).limit(BATCH)
 _AGENT = (
     _batch(tasks, "id", tasks.c.agent_id == _THIS),
     _batch(agent_versions, "version", agent_versions.c.agent_id == _THIS),
@@ -48,12 +56,6 @@ _AGENT = (
     _batch(agents, "id", agents.c.id == _THIS, agents.c.deleted_at.is_not(None)),
 )
 _PROJECT = (
-    _batch(steps, "task_id"),
-    _batch(tasks, "id"),
-    _batch(runs, "id"),
-    _batch(messages, "id", newest="depth"),
-    _batch(events, "session_id"),
-    _batch(sessions, "id"),
     _batch(usage, "id"),
     _batch(agent_versions, "agent_id"),
     _batch(agent_slots, "agent_id"),
@@ -61,6 +63,7 @@ _PROJECT = (
     _batch(orchestrators, "project_id"),
     _batch(projects, "id", projects.c.deleted_at.is_not(None)),
 )
+"""What is left of a project without its sessions."""
 _PLANS = {"sessions": _SESSION, "agents": _AGENT, "projects": _PROJECT}
 
 _OLD = (
@@ -94,22 +97,38 @@ class Purge:
 
     async def _remove(self, key: BuriedKey) -> int:
         removed = 0
-        for find, remove in _PLANS[key.table]:
-            while count := await self._in_project(
-                key, partial(_remove_batch, key=key, find=find, remove=remove)
-            ):
+        while key.table == "projects" and (session_ids := await self._in_project(key, _sessions)):
+            for session_id in session_ids:
+                removed += await self._clear(
+                    replace(key, id=session_id), _SESSION_OF_PROJECT, ROUND - removed
+                )
+                if removed >= ROUND:
+                    return removed
+        return removed + await self._clear(key, _PLANS[key.table], ROUND - removed)
+
+    async def _clear(self, key: BuriedKey, plan: Sequence[_Step], most: int) -> int:
+        """Remove step by step until all is gone, or about `most` rows are."""
+        removed = 0
+        for find, remove in plan:
+            step = partial(_remove_batch, key=key, find=find, remove=remove)
+            while removed < most and (count := await self._in_project(key, step)):
                 removed += count
+            if removed >= most:
+                break
         return removed
 
     async def _shorten(self, key: OutlivedKey) -> int:
         return await self._in_project(key, partial(_shorten_batch, key=key))
 
-    async def _in_project(self, key: BuriedKey | OutlivedKey, work: Any) -> int:
-        def transaction(connection: sa.Connection) -> int:
-            count: int = work(Rows(connection, user_id=key.user_id, project_id=key.project_id))
-            return count
+    async def _in_project(self, key: BuriedKey | OutlivedKey, work: Callable[[Rows], T]) -> T:
+        def transaction(connection: sa.Connection) -> T:
+            return work(Rows(connection, user_id=key.user_id, project_id=key.project_id))
 
         return await self._database.write(transaction, user_id=key.user_id)
+
+
+def _sessions(rows: Rows) -> list[UUID]:
+    return [row[0] for row in rows.all(_SESSIONS)]
 
 
 def _remove_batch(rows: Rows, *, key: BuriedKey, find: sa.Select[Any], remove: sa.Delete) -> int:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from domain.errors import Unavailable
-from persistence.database import BUSY, ENGINE_OPTIONS, RETRY_AFTER_S, unavailable
+from persistence.database import BUSY, ENGINE_OPTIONS, RETRY_AFTER_S, PoolUse, pool_use, unavailable
 from persistence.tables.columns import micros
 
 if TYPE_CHECKING:
@@ -72,6 +72,10 @@ class SqliteDatabase:
         """A view for reading."""
         del user_id
         return SqliteSnapshot(self._reader, self._read_threads, self._snapshots)
+
+    def connections(self) -> PoolUse:
+        """Of both engines."""
+        return pool_use(self._writer.pool, self._reader.pool)
 
     async def ready(self) -> None:
         """Write to the file's header, so that a full or read-only disk shows."""
@@ -145,12 +149,19 @@ async def _in_thread(threads: ThreadPoolExecutor, function: Callable[[Any], T], 
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
+        running.add_done_callback(_read)
         await asyncio.wait([running])
         raise
     except Exception as error:
         if problem := unavailable(error):
             raise problem from error
         raise
+
+
+def _read(nobody_waits_for: asyncio.Future[Any]) -> None:
+    """Take note of an outcome, so that a failure is not reported as one that was overlooked."""
+    if not nobody_waits_for.cancelled():
+        nobody_waits_for.exception()
 
 
 def _engine(path: Path, clock: Clock, *, begin: str, size: int) -> sa.Engine:

@@ -69,7 +69,11 @@ def seconds(name: str = "seconds") -> sa.BindParameter[float]:
 
 
 def _tables(source: sa.FromClause) -> Iterator[sa.FromClause]:
-    """The tables (and aliases of tables) of a FROM clause; subqueries were built here, with their owner."""
+    """The tables (and aliases of tables) of a FROM clause; subqueries were built here, with their owner.
+
+    Raises:
+        TypeError: anything else, which might hide a table.
+    """
     if isinstance(source, sa.Join):
         yield from _tables(source.left)
         yield from _tables(source.right)
@@ -77,6 +81,8 @@ def _tables(source: sa.FromClause) -> Iterator[sa.FromClause]:
         isinstance(source, sa.Alias) and isinstance(source.element, sa.Table)
     ):
         yield source
+    elif not isinstance(source, sa.Subquery | sa.CTE):
+        raise TypeError(f"{type(source).__name__} is no source of owned rows")
 
 
 def owner_predicate(table: sa.FromClause, *, project: bool) -> sa.ColumnElement[bool]:

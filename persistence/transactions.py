@@ -27,6 +27,7 @@ class SqlProjectTx:
     """A transaction inside one project; repositories are made when they are first asked for."""
 
     def __init__(self, rows: Rows, project_id: UUID, announcements: list[Announcement]) -> None:
+        self.user_id = rows.user_id
         self.project_id = project_id
         self._rows = rows.in_project(project_id)
         self._announcements = announcements

@@ -92,7 +92,10 @@ _EXPIRED_SIGN_INS = (
 
 
 def _ready() -> sa.Select[Any]:
-    """For each agent with waiting work and a free slot, its next task; who was served longest ago comes first."""
+    """For each agent with waiting work and a free slot, its next task.
+
+    Users take turns, who was served longest ago first: one agent of each, then another one of each.
+    """
     unfinished = sa.select(messages.c.id).where(
         messages.c.user_id == tasks.c.user_id,
         messages.c.id == tasks.c.after_message_id,
@@ -120,12 +123,25 @@ def _ready() -> sa.Select[Any]:
         .scalar_subquery()
     )
     found = (
-        sa.select(slots.c.user_id, slots.c.project_id, next_task.label("task_id"), slots.c.agent_id)
+        sa.select(
+            slots.c.user_id,
+            slots.c.project_id,
+            next_task.label("task_id"),
+            slots.c.agent_id,
+            slots.c.last_served,
+            served.label("user_served"),
+        )
         .where(slots.c.waiting > 0, slots.c.running < slots.c.running_limit)
-        .order_by(served.asc().nulls_first(), slots.c.last_served.asc().nulls_first())
         .subquery()
     )
-    return sa.select(found).where(found.c.task_id.is_not(None)).limit(_LIMIT)
+    longest_ago = (found.c.last_served.asc().nulls_first(), found.c.agent_id)
+    turn = sa.func.row_number().over(partition_by=found.c.user_id, order_by=longest_ago)
+    return (
+        sa.select(found.c.user_id, found.c.project_id, found.c.task_id, found.c.agent_id)
+        .where(found.c.task_id.is_not(None))
+        .order_by(turn, found.c.user_served.asc().nulls_first(), *longest_ago)
+        .limit(_LIMIT)
+    )
 
 
 _LIMIT = sa.bindparam("limit", type_=sa.Integer)
@@ -135,6 +151,11 @@ _ABANDONED = (
     .where(tasks.c.status == TaskStatus.RUNNING, tasks.c.lease_until < now())
     .order_by(tasks.c.lease_until)
     .limit(_LIMIT)
+)
+_ABANDON_OTHERS = (
+    sa.update(tasks)
+    .where(tasks.c.status == TaskStatus.RUNNING, tasks.c.worker_id != sa.bindparam("worker"))
+    .values(lease_until=after(sa.literal(-1.0, sa.Double)))
 )
 _RENEW = (
     sa.update(tasks)
@@ -213,6 +234,12 @@ class Unowned:
     async def abandoned(self, *, limit: int) -> Sequence[TaskKey]:
         """The engine: a worker that is gone can't say whose its tasks were."""
         return [TaskKey(*row) for row in await self._read(_ABANDONED, limit=limit)]
+
+    async def abandon_others(self, worker_id: UUID) -> None:
+        """The engine: an embedded process has the data to itself; who worked on them before is gone."""
+        await self._database.write(
+            lambda connection: connection.execute(_ABANDON_OTHERS, {"worker": worker_id}), user_id=None
+        )
 
     async def renew(self, worker_id: UUID, task_ids: Collection[UUID], *, lease_s: float) -> Collection[UUID]:
         """The engine: one heartbeat for all that a worker holds, whoever owns it."""

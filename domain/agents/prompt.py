@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from domain.agents import handles
 from domain.agents.entities import AgentSettings
 from domain.conversations.entities import Author, Turn
+from domain.folding import folded
 from domain.models.entities import CHARACTERS_PER_TOKEN, ChatMessage, ChatRole, ModelRequest
 
 HISTORY_TURNS = 200
@@ -20,7 +21,7 @@ def model_request(settings: AgentSettings, turns: Sequence[Turn], *, history_tok
     (estimated at four characters each); the question itself is always given whole.
     """
     system = ChatMessage(ChatRole.SYSTEM, system_prompt(settings))
-    kept = [_message(turn) for turn in _within(turns, history_tokens)]
+    kept = [_message(turn, to=settings.handle) for turn in _within(turns, history_tokens)]
     return ModelRequest(
         model=settings.model,
         messages=(system, *kept),
@@ -49,8 +50,11 @@ def _within(turns: Sequence[Turn], tokens: int) -> Sequence[Turn]:
     return turns[start:]
 
 
-def _message(turn: Turn) -> ChatMessage:
+def _message(turn: Turn, *, to: str) -> ChatMessage:
+    """A turn; the agent's own handle, with which a message may begin, is an address and no text."""
     if turn.author == Author.AGENT:
         return ChatMessage(ChatRole.ASSISTANT, turn.content)
     mention = handles.leading(turn.content)
-    return ChatMessage(ChatRole.USER, mention.rest if mention and mention.rest else turn.content)
+    if mention and mention.rest and folded(mention.handle) == folded(to):
+        return ChatMessage(ChatRole.USER, mention.rest)
+    return ChatMessage(ChatRole.USER, turn.content)

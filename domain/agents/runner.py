@@ -69,6 +69,7 @@ class Runner:
         writer = AnswerWriter(claim, guard, scope=scope, live=self._live, monotonic=self._monotonic)
         try:
             outcome = await self._outcome(scope, claim, writer)
+            guard.record()
             await self._record(scope, claim, outcome)
         except ClaimLost:
             log.info("a claim was lost", extra={"task_id": str(claim.task.task_id)})
@@ -76,22 +77,22 @@ class Runner:
             await scope.aclose()
 
     async def _outcome(self, scope: UserScope, claim: Claim, writer: AnswerWriter) -> Outcome:
-        started = self._monotonic()
+        started, timer = self._monotonic(), asyncio.timeout(self._limits.task_s)
         problem, last = None, None
         try:
-            async with asyncio.timeout(self._limits.task_s):
+            async with timer:
                 request = await self._request(scope, claim)
                 await writer.begin()
                 last = await self._speak(request, writer)
-        except TimeoutError:
-            problem = f"The answer took longer than {self._limits.task_s:.0f} seconds and was ended."
         except ClaimLost:
             raise
         except CodeLabError as error:
             problem = error.message
         except Exception:
-            log.exception("an answer failed", extra={"task_id": str(claim.task.task_id)})
-            problem = INTERNAL
+            problem = f"The answer took longer than {self._limits.task_s:.0f} seconds and was ended."
+            if not timer.expired():
+                log.exception("an answer failed", extra={"task_id": str(claim.task.task_id)})
+                problem = INTERNAL
         return Outcome(writer.text, last, problem, self._monotonic() - started)
 
     async def _request(self, scope: UserScope, claim: Claim) -> ModelRequest:

@@ -72,6 +72,7 @@ class AnswerWriter:
 
     async def _checkpoint(self) -> None:
         claim, text = self._claim, self.text
+        self._saved_at = self._monotonic()
         try:
             kept = await self._scope.write(
                 lambda tx: tx.project(claim.task.project_id).messages.checkpoint(
@@ -80,7 +81,6 @@ class AnswerWriter:
             )
         except Unavailable:
             return  # the text is here and live; the next second tries again
-        self._saved_at = self._monotonic()
         if not kept:
             raise ClaimLost
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
+from domain.bus.claim import agent_changed
 from domain.bus.ports import ENGINE_CHANNEL
 from domain.conversations.entities import MessageStatus, RunStatus, Usage
 from domain.conversations.ports import Advance
 from domain.events.kinds import MessageCompleted, RunStatusChanged
+from domain.events.live import TextSoFar
 from domain.scopes import HintCommitted, ProjectTx
 from domain.tasks.entities import TaskStatus
 from domain.tasks.ports import OpenTask
@@ -16,33 +18,39 @@ from domain.tasks.ports import OpenTask
 
 def close_tasks(
     tx: ProjectTx,
-    tasks: Sequence[OpenTask],
+    find: Callable[[], Sequence[OpenTask]],
     *,
-    texts: Mapping[UUID, str] | None = None,
+    texts: Mapping[UUID, TextSoFar] | None = None,
     problem: str | None = None,
-) -> int:
-    """Cancel tasks, whoever holds them, with their answers and runs; returns how many were cancelled.
+) -> Sequence[OpenTask]:
+    """Cancel the tasks that `find` reads, whoever holds them, with their answers and runs; returns them.
 
-    What was written so far stays: `texts` by answer, where it is known to be longer than the
-    checkpoint. Tasks that ended meanwhile are passed over. Locks are taken slots first, then
-    tasks, then sessions, each in the order of `tasks` (by agent and id).
+    They are read again once their agents' slots are held: nobody claims, ends or restarts one from then
+    on. What was written so far stays: `texts` by answer, where there is more than the checkpoint. Locks
+    are taken slots first, then tasks, then sessions, each by id.
     """
-    closed = [(task, took) for task in tasks if (took := _close(tx, task, problem)) is not None]
-    for task, seconds in closed:
+    for agent_id in sorted({task.agent_id for task in find()}):
+        tx.slots.lock(agent_id)
+    closed = [(task, took) for task in find() if (took := _close(tx, task, problem)) is not None]
+    for task, seconds in sorted(closed, key=lambda it: it[0].session_id):
         _end_answer(tx, task, text=(texts or {}).get(task.answer_id), problem=problem, seconds=seconds)
-        tx.announce(HintCommitted(ENGINE_CHANNEL, {"cancel": str(task.id)}))
+        _announce(tx, task)
     if closed:
         tx.announce(HintCommitted(ENGINE_CHANNEL, {"wake": True}))
-    return len(closed)
+    return [task for task, _ in closed]
 
 
 def close_task(tx: ProjectTx, task: OpenTask, *, problem: str) -> None:
-    """Cancel one task of something that is being deleted."""
-    close_tasks(tx, [task], problem=problem)
+    """Cancel one task of something that is being deleted, whose agents' slots are held."""
+    close_tasks(tx, lambda: [task], problem=problem)
+
+
+def _announce(tx: ProjectTx, task: OpenTask) -> None:
+    tx.announce(HintCommitted(ENGINE_CHANNEL, {"cancel": str(task.id)}))
+    tx.announce(HintCommitted(f"project:{tx.user_id}:{tx.project_id}", agent_changed(task.agent_id)))
 
 
 def _close(tx: ProjectTx, task: OpenTask, problem: str | None) -> float | None:
-    tx.slots.lock(task.agent_id)
     took = tx.tasks.close(task, status=TaskStatus.CANCELLED, problem=problem)
     if took is None:
         return None
@@ -54,11 +62,12 @@ def _close(tx: ProjectTx, task: OpenTask, problem: str | None) -> float | None:
 
 
 def _end_answer(
-    tx: ProjectTx, task: OpenTask, *, text: str | None, problem: str | None, seconds: float
+    tx: ProjectTx, task: OpenTask, *, text: TextSoFar | None, problem: str | None, seconds: float
 ) -> None:
     usage = Usage(seconds=seconds)
+    content = text.text if text and text.generation == task.generation else None
     ended = tx.messages.complete(
-        task.answer_id, status=MessageStatus.CANCELLED, content=text, model=None, usage=usage
+        task.answer_id, status=MessageStatus.CANCELLED, content=content, model=None, usage=usage
     )
     tx.runs.finish(task.run_id, status=RunStatus.CANCELLED, problem=problem, model=None, usage=usage)
     if ended is None:

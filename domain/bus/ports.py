@@ -24,6 +24,9 @@ class EngineQueue(Protocol):
     async def abandoned(self, *, limit: int) -> Sequence[TaskKey]:
         """Running tasks whose lease is over."""
 
+    async def abandon_others(self, worker_id: UUID) -> None:
+        """End the leases of all other workers: for the only process that there is, which has just started."""
+
     async def renew(self, worker_id: UUID, task_ids: Collection[UUID], *, lease_s: float) -> Collection[UUID]:
         """Extend a worker's leases; returns the tasks that it still holds."""
 
@@ -38,6 +41,10 @@ class Labour(Protocol):
     @property
     def worker_id(self) -> UUID:
         """Whose leases the tasks get that are claimed by their own insert."""
+
+    @property
+    def lease_s(self) -> float:
+        """How long those leases are."""
 
     @property
     def accepts(self) -> bool:

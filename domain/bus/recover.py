@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
+from domain.bus.claim import agent_changed
 from domain.bus.ports import ENGINE_CHANNEL
 from domain.conversations.entities import MessageStatus, RunStatus, Usage
 from domain.conversations.ports import Advance
@@ -20,8 +22,9 @@ GIVEN_UP = "The server stopped while working on this, several times in a row. Tr
 def take_back(tx: UserTx, key: TaskKey, *, worker_id: UUID | None = None) -> OpenTask | None:
     """Queue a running task again, in its next generation, or fail it after too many restarts.
 
-    Without `worker_id` only a task whose lease is over. It goes back outside the bound of new work.
-    Returns the task as it is now, None when there was nothing to take back.
+    Without `worker_id` only a task whose lease is over; with it what this worker holds, which hands it back
+    and counts as no restart. It goes back outside the bound of new work. Returns the task as it is now
+    (FAILED when it was given up), None when there was nothing to take back.
     """
     p = tx.project(key.project_id)
     p.slots.lock(key.agent_id)
@@ -29,24 +32,25 @@ def take_back(tx: UserTx, key: TaskKey, *, worker_id: UUID | None = None) -> Ope
     if taken is None:
         return None
     task, restarts = taken
-    p.slots.back_to_waiting(task.agent_id)
     if worker_id is None and restarts > RESTARTS:
-        _give_up(p, task)
+        task = _given_up(p, task)
     else:
         _queue_again(p, task)
     p.announce(HintCommitted(ENGINE_CHANNEL, {"wake": True}))
+    p.announce(HintCommitted(f"project:{tx.user_id}:{p.project_id}", agent_changed(task.agent_id)))
     return task
 
 
 def _queue_again(p: ProjectTx, task: OpenTask) -> None:
+    p.slots.back_to_waiting(task.agent_id)
     p.messages.restart(task.answer_id, generation=task.generation)
     p.runs.requeue(task.run_id)
     p.events.append(task.session_id, RunStatusChanged(task.run_id, RunStatus.QUEUED, None, None))
 
 
-def _give_up(p: ProjectTx, task: OpenTask) -> None:
-    p.slots.leave_waiting(task.agent_id)
+def _given_up(p: ProjectTx, task: OpenTask) -> OpenTask:
     seconds = p.tasks.close(task, status=TaskStatus.FAILED, problem=GIVEN_UP) or 0.0
+    p.slots.finish(task.agent_id, succeeded=False, seconds=seconds)
     usage = Usage(seconds=seconds)
     p.runs.finish(task.run_id, status=RunStatus.FAILED, problem=GIVEN_UP, model=None, usage=usage)
     ended = p.messages.complete(
@@ -59,3 +63,4 @@ def _give_up(p: ProjectTx, task: OpenTask) -> None:
         RunStatusChanged(task.run_id, RunStatus.FAILED, GIVEN_UP, usage),
         advance=Advance(2, active_runs=-1),
     )
+    return replace(task, status=TaskStatus.FAILED)

@@ -15,11 +15,17 @@ from domain.bus.recover import take_back
 from domain.errors import Unavailable
 from domain.events.live import Hints, Live, SessionKey
 from domain.scopes import Scopes
-from domain.tasks.entities import Claim, TaskKey
+from domain.tasks.entities import Claim, TaskKey, TaskStatus
 
 log = logging.getLogger("codelab.engine")
 
 BATCH = 16
+CANCEL_S = 5.0
+"""How long a cancelled task may take to clean up behind itself before it is left alone."""
+RETURN_S = 5.0
+"""How long handing tasks back may take; what is not handed back is taken when its lease ends."""
+RETRY_S = 1.0
+"""The pause after a round that failed, unless its rounds are closer together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Held:
     claim: Claim
     valid_until: float
     task: asyncio.Task[None] | None = field(default=None)
+    recording: bool = False
 
 
 class Guard:
@@ -56,12 +63,23 @@ class Guard:
         """Whether the lease still holds by this process's own clock."""
         return self._monotonic() < self._held.valid_until
 
+    def record(self) -> None:
+        """The answer is about to be recorded: no stop comes between the commit and what follows it any more.
+
+        Whether the claim still holds is decided by its fence then.
+        """
+        self._held.recording = True
+
 
 Work = Callable[[Claim, Guard], Awaitable[None]]
 
 
 class Worker:
-    """Runs up to `capacity` tasks at once. `serve` until cancelled; `drain` before that."""
+    """Runs up to `capacity` tasks at once. `serve` until cancelled; `drain` before that.
+
+    A worker that is `alone` has the data to itself: whatever runs under another name as it starts was
+    left behind by a process that is gone, and is taken back without waiting for the lease to end.
+    """
 
     def __init__(
         self,
@@ -75,6 +93,7 @@ class Worker:
         capacity: int,
         monotonic: Callable[[], float],
         times: WorkerTimes | None = None,
+        alone: bool = False,
     ) -> None:
         self.worker_id = worker_id
         self._queue = queue
@@ -85,9 +104,16 @@ class Worker:
         self._capacity = capacity
         self._monotonic = monotonic
         self._times = times or WorkerTimes()
+        self._must_abandon = alone
         self._held: dict[UUID, Held] = {}
         self._wake = asyncio.Event()
+        self._claiming = asyncio.Lock()
         self._draining = False
+
+    @property
+    def lease_s(self) -> float:
+        """How long a claim is worth without a heartbeat."""
+        return self._times.lease_s
 
     @property
     def accepts(self) -> bool:
@@ -105,6 +131,8 @@ class Worker:
     def start(self, claimed: Claim) -> None:
         """Work on a claim whose transaction is committed."""
         held = Held(claimed, self._monotonic() + self._times.lease_s)
+        if (lost := self._held.get(claimed.task.task_id)) is not None:
+            _let_go(lost)  # this worker slept past its lease, and has the task again
         self._held[claimed.task.task_id] = held
         held.task = asyncio.create_task(self._run(held), name=f"task {claimed.task.task_id}")
 
@@ -112,12 +140,11 @@ class Worker:
         try:
             await self._work(held.claim, Guard(held, self._monotonic))
         except Exception:
-            log.exception(
-                "task failed outside its own handling", extra={"task_id": str(held.claim.task.task_id)}
-            )
+            log.exception("a task failed outside its own handling", extra=_named(held.claim.task))
         finally:
             was_full = not self.accepts
-            self._held.pop(held.claim.task.task_id, None)
+            if self._held.get(held.claim.task.task_id) is held:
+                del self._held[held.claim.task.task_id]
             if was_full:
                 self._wake.set()
 
@@ -135,19 +162,29 @@ class Worker:
         signal = wake or asyncio.Event()
         while True:
             signal.clear()  # before acting: what is queued from now on wakes us again
+            pause_s = min(interval_s, RETRY_S)
             try:
                 await action()
+                pause_s = interval_s
             except Unavailable:
                 log.warning("the engine waits for its database")
             except Exception:
                 log.exception("a round of the engine failed; the next one follows")
             try:
-                async with asyncio.timeout(interval_s):
+                async with asyncio.timeout(pause_s):
                     await signal.wait()
             except TimeoutError:
                 pass
 
     async def _listen(self) -> None:
+        while True:
+            try:
+                await self._follow_hints()
+            except Exception:
+                log.exception("the engine hears no hints; it goes on by polling")
+            await asyncio.sleep(self._times.poll_s)
+
+    async def _follow_hints(self) -> None:
         async with self._hints.listen(ENGINE_CHANNEL) as hints:
             async for hint in hints:
                 if cancelled := hint.get("cancel"):
@@ -157,16 +194,16 @@ class Worker:
 
     def _cancel(self, task_id: str) -> None:
         for held in self._held.values():
-            if str(held.claim.task.task_id) == task_id and held.task is not None:
-                held.valid_until = 0
-                held.task.cancel()
+            if str(held.claim.task.task_id) == task_id and not held.recording:
+                _let_go(held)
 
     async def _claim_all(self) -> None:
-        while room := self._room():
-            keys = await self._queue.ready(limit=min(BATCH, room))
-            claimed = [await self._claim(key) for key in keys]
-            if not any(claimed):
-                return
+        async with self._claiming:
+            while room := self._room():
+                keys = await self._queue.ready(limit=min(BATCH, room))
+                claimed = [await self._claim(key) for key in keys if self._room()]
+                if not any(claimed):
+                    return
 
     async def _claim(self, key: TaskKey) -> bool:
         scope = self._scopes.open(key.user_id)
@@ -174,6 +211,11 @@ class Worker:
         try:
             claimed = await scope.write(act)
         except NotReady:
+            return False
+        except Unavailable:
+            raise
+        except Exception:
+            log.exception("a task could not be claimed", extra=_named(key))
             return False
         if claimed is None:
             return False
@@ -193,29 +235,60 @@ class Worker:
                 self._cancel(str(task_id))
 
     async def _recover(self) -> None:
-        for key in await self._queue.abandoned(limit=BATCH):
-            await self._take_back(key)
+        if self._must_abandon:
+            await self._queue.abandon_others(self.worker_id)
+            self._must_abandon = False
+        abandoned = await self._queue.abandoned(limit=BATCH)
+        async with asyncio.TaskGroup() as group:  # side by side: one that somebody holds locked keeps no other waiting
+            for key in abandoned:
+                group.create_task(self._return(key))
 
     async def _take_back(self, key: TaskKey, *, worker_id: UUID | None = None) -> None:
         scope = self._scopes.open(key.user_id)
         task = await scope.write(partial(take_back, key=key, worker_id=worker_id))
         if task is None:
             return
-        await self._live.begin(
-            SessionKey(key.user_id, task.session_id), message_id=task.answer_id, generation=task.generation
-        )
+        session, answer_id = SessionKey(key.user_id, task.session_id), task.answer_id
+        if task.status == TaskStatus.FAILED:
+            await self._live.finish(session, message_id=answer_id, generation=task.generation)
+        else:
+            await self._live.begin(session, message_id=answer_id, generation=task.generation)
 
     async def drain(self) -> None:
         """Claim nothing more, let what runs end in time, and hand the rest back to the queue."""
         self._draining = True
-        running = [held.task for held in self._held.values() if held.task is not None]
-        if running:
-            await asyncio.wait(running, timeout=self._times.drain_s)
-        for held in list(self._held.values()):
-            if held.task is not None:
-                held.task.cancel()
-                await asyncio.wait([held.task])
-            try:
-                await self._take_back(held.claim.task, worker_id=self.worker_id)
-            except Unavailable:
-                log.warning("a task could not be handed back; its lease will end")
+        async with self._claiming:  # a claim that is under way is started first
+            pass
+        await self._ended(within_s=self._times.drain_s)
+        rest = list(self._held.values())
+        for held in rest:
+            _let_go(held)
+        await self._ended(within_s=CANCEL_S)
+        returning = [asyncio.create_task(self._return(held.claim.task, self.worker_id)) for held in rest]
+        if returning:
+            _, late = await asyncio.wait(returning, timeout=RETURN_S)
+            for each in late:
+                each.cancel()
+
+    async def _ended(self, *, within_s: float) -> None:
+        if running := [held.task for held in self._held.values() if held.task is not None]:
+            await asyncio.wait(running, timeout=within_s)
+
+    async def _return(self, key: TaskKey, worker_id: UUID | None = None) -> None:
+        try:
+            await self._take_back(key, worker_id=worker_id)
+        except Unavailable:
+            log.warning("a task stays where it is until the database answers", extra=_named(key))
+        except Exception:
+            log.exception("a task could not be taken back", extra=_named(key))
+
+
+def _let_go(held: Held) -> None:
+    """Close the guard and cancel whoever works behind it."""
+    held.valid_until = 0
+    if held.task is not None:
+        held.task.cancel()
+
+
+def _named(key: TaskKey) -> dict[str, str]:
+    return {"task_id": str(key.task_id)}

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.agents.entities import WAITING_LIMIT, Agent
 from domain.bus.claim import agent_changed
-from domain.bus.ports import ENGINE_CHANNEL, LEASE_S, Labour
+from domain.bus.ports import ENGINE_CHANNEL, Labour
 from domain.conversations.entities import AgentRef, Author, MessageStatus, RunMode, RunStatus, Session
 from domain.conversations.moved import Moved
 from domain.conversations.ports import Advance, Anchor, NewMessage, NewRun
@@ -143,8 +143,8 @@ class Begin:
         if not claimed:
             p.tasks.add_queued(task)
             return None
-        worker_id = self._labour.worker_id
-        return p.tasks.add_claimed(task, question_id=ids.question, worker_id=worker_id, lease_s=LEASE_S)
+        worker_id, lease_s = self._labour.worker_id, self._labour.lease_s
+        return p.tasks.add_claimed(task, question_id=ids.question, worker_id=worker_id, lease_s=lease_s)
 
 
 def _refusal(p: ProjectTx, agent: Agent) -> Exception:

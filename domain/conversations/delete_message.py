@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from domain.bus.close import close_tasks
 from domain.conversations.entities import Session
+from domain.conversations.moved import Moved, settled
 from domain.conversations.ports import Advance
 from domain.errors import NotFound
 from domain.events.kinds import FactBody, HeadMoved, MessageDeleted
@@ -29,28 +31,30 @@ class DeleteMessage:
             NotFound: no such message.
         """
 
-        def work(tx: UserTx) -> tuple[UUID, list[OpenTask]]:
+        def work(tx: UserTx, _: int) -> tuple[UUID, Sequence[OpenTask]]:
             place = tx.projects.of_message(message_id)
             session = tx.projects.session(place[1]) if place else None
             if session is None:
                 raise NotFound("message")
             return session.id, _delete(tx.project(session.project_id), session, message_id)
 
-        session_id, cancelled = await scope.write(work)
+        session_id, cancelled = await settled(scope, work)
         for task in cancelled:
             key = SessionKey(scope.user_id, session_id)
             await self._live.finish(key, message_id=task.answer_id, generation=task.generation)
         return len(cancelled)
 
 
-def _delete(p: ProjectTx, session: Session, message_id: UUID) -> list[OpenTask]:
+def _delete(p: ProjectTx, session: Session, message_id: UUID) -> Sequence[OpenTask]:
     message = p.messages.anchor(session.id, message_id)
     if message is None:
         raise NotFound("message")
     ids = p.messages.below(session.id, message_id)
     gone = set(ids)
-    open_tasks = [task for task in p.tasks.open_of_session(session.id) if task.answer_id in gone]
-    close_tasks(p, open_tasks)
+    closed = close_tasks(
+        p, lambda: [task for task in p.tasks.open_of_session(session.id) if task.answer_id in gone]
+    )
+    _hold(p, session, message_id, ids)
     facts: list[FactBody] = [MessageDeleted(message_id)]
     p.messages.delete(session.id, ids)
     if session.head_id in gone:
@@ -60,4 +64,15 @@ def _delete(p: ProjectTx, session: Session, message_id: UUID) -> list[OpenTask]:
         p.events.append(session.id, *facts, advance=Advance(len(facts), head_id=head_id))
     else:
         p.events.append(session.id, *facts)
-    return open_tasks
+    return closed
+
+
+def _hold(p: ProjectTx, session: Session, message_id: UUID, ids: Sequence[UUID]) -> None:
+    """Hold the session, so that nothing is attached any more to what is about to go.
+
+    Raises:
+        Moved: something was attached before, or the head is elsewhere.
+    """
+    held = p.sessions.advance(session.id, Advance(0, expected_head=session.head_id))
+    if held is None or p.messages.below(session.id, message_id) != ids:
+        raise Moved

@@ -139,10 +139,10 @@ class SessionRows(Protocol):
         """Visible sessions by id."""
 
     def add(self, session_id: UUID, *, title: str, key: str | None, input_hash: str) -> None:
-        """Insert. Raises Conflict when the key is taken by a concurrent request."""
+        """Insert. Raises Moved when a concurrent request took the key or removed the project."""
 
     def by_key(self, key: str) -> KnownSession | None:
-        """The session that an idempotency key made."""
+        """The visible session that an idempotency key made; a deleted one gives its key back."""
 
     def advance(self, session_id: UUID, advance: Advance) -> Advanced | None:
         """Take the next numbers of the log and change the session's row with it, in one UPDATE.
@@ -156,7 +156,7 @@ class MessageRows(Protocol):
     """Messages of the project."""
 
     def add(self, *messages: NewMessage) -> None:
-        """Insert."""
+        """Insert. Raises Moved when a concurrent request removed the parent."""
 
     def many(self, ids: Collection[UUID]) -> Mapping[UUID, Message]:
         """Visible messages by id."""
@@ -204,7 +204,7 @@ class RunRows(Protocol):
     """Runs of the project."""
 
     def add(self, run: NewRun) -> None:
-        """Insert. Raises Conflict when the key is taken by a concurrent request."""
+        """Insert. Raises Moved when a concurrent request took the key."""
 
     def many(self, ids: Collection[UUID]) -> Mapping[UUID, Run]:
         """Visible runs by id."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
+from domain.agents import handles
 from domain.bus.ports import Labour
 from domain.conversations.begin import Begin, Begun, Chosen, NewAnswer
 from domain.conversations.choose import choose, direct
@@ -47,18 +49,16 @@ class Send:
         checked_content(new.content)
         key, digest = checked_key(new.key), _digest("send", new.content, new.target, new.parent_id)
 
-        def work(tx: UserTx) -> Begun:
-            session = tx.projects.session(session_id)
-            if session is None:
-                raise NotFound("session")
+        def work(tx: UserTx, attempt: int) -> Begun:
+            session = _session(tx, session_id)
             p = tx.project(session.project_id)
             if known := _known(p, session, key, digest):
                 return known
-            anchor, expected = _place(p, session, new.parent_id)
             chosen = choose(p, target=new.target, content=new.content)
-            return self._begin(
-                tx, p, NewAnswer(session, anchor, new.content, chosen, key, digest, expected_head=expected)
-            )
+            if attempt:
+                session = _in_turn(tx, p, session, chosen)
+            anchor = _place(p, session, new.parent_id)
+            return self._begin(tx, p, NewAnswer(session, anchor, new.content, chosen, key, digest))
 
         return await self._run(scope, work)
 
@@ -73,7 +73,7 @@ class Send:
         checked_content(content)
         key, digest = checked_key(key), _digest("edit", content, message_id)
 
-        def work(tx: UserTx) -> Begun:
+        def work(tx: UserTx, attempt: int) -> Begun:
             p, session = _around(tx, tx.projects.of_message(message_id), "message")
             if known := _known(p, session, key, digest):
                 return known
@@ -84,9 +84,11 @@ class Send:
                 raise Invalid(
                     FieldProblem(("messageId",), "Only your own messages can be edited; retry the run.")
                 )
-            target = _named_before(p, message.run_id)
+            target = None if handles.leading(content) else _named_before(p, message.run_id)
+            chosen = choose(p, target=target, content=content)
+            if attempt:
+                session = _in_turn(tx, p, session, chosen)
             anchor = p.messages.anchor(session.id, message.parent_id) if message.parent_id else None
-            chosen = choose(p, target=None if content.lstrip().startswith("@") else target, content=content)
             return self._begin(tx, p, NewAnswer(session, anchor, content, chosen, key, digest))
 
         return await self._run(scope, work)
@@ -99,7 +101,7 @@ class Send:
         """
         key, digest = checked_key(key), _digest("retry", run_id)
 
-        def work(tx: UserTx) -> Begun:
+        def work(tx: UserTx, attempt: int) -> Begun:
             p, session = _around(tx, tx.projects.of_run(run_id), "run")
             if known := _known(p, session, key, digest):
                 return known
@@ -108,37 +110,55 @@ class Send:
             if run is None or question is None:
                 raise NotFound("run")
             chosen = _again(p, run)
-            return self._begin(tx, p, NewAnswer(session, question, None, chosen, key, digest))
+            if attempt:
+                session = _in_turn(tx, p, session, chosen)
+            before = p.messages.anchor(session.id, question.parent_id) if question.parent_id else None
+            return self._begin(tx, p, NewAnswer(session, question, None, chosen, key, digest, before))
 
         return await self._run(scope, work)
 
-    async def _run(self, scope: UserScope, work: Callable[[UserTx], Begun]) -> Begun:
-        for _ in range(ATTEMPTS):
-            try:
-                begun = await scope.write(work)
-            except Moved:
-                continue
-            if begun.claim is not None:
-                self._labour.start(begun.claim)
-            return begun
-        raise Unavailable("Too many messages arrive in this session at once. Try again.", retry_after_s=1.0)
+    async def _run(self, scope: UserScope, work: Callable[[UserTx, int], Begun]) -> Begun:
+        """Admit and start; a caller who goes away does not come between the two."""
+        admitting = asyncio.create_task(self._admit(scope, work))
+        try:
+            return await asyncio.shield(admitting)
+        except asyncio.CancelledError:
+            await asyncio.wait([admitting])
+            raise
+
+    async def _admit(self, scope: UserScope, work: Callable[[UserTx, int], Begun]) -> Begun:
+        begun = await settled(scope, work)
+        if begun.claim is not None:
+            self._labour.start(begun.claim)
+        return begun
 
 
-def _place(
-    p: ProjectTx, session: Session, parent_id: UUID | None
-) -> tuple[Anchor | None, UUID | Keep | None]:
-    """The message to continue, and the head that must still be there when it was meant."""
+def _session(tx: UserTx, session_id: UUID) -> Session:
+    session = tx.projects.session(session_id)
+    if session is None:
+        raise NotFound("session")
+    return session
+
+
+def _in_turn(tx: UserTx, p: ProjectTx, session: Session, chosen: Chosen) -> Session:
+    """The session once everybody who is before us at this agent is done: who lost a race once wins the next."""
+    p.slots.lock(chosen.agent.id)
+    return _session(tx, session.id)
+
+
+def _place(p: ProjectTx, session: Session, parent_id: UUID | None) -> Anchor | None:
+    """The message to continue: the one that was named, or the head."""
     wanted = parent_id or session.head_id
     anchor = p.messages.anchor(session.id, wanted) if wanted else None
     if parent_id is None:
         if wanted is not None and anchor is None:
             raise Moved
-        return anchor, session.head_id
+        return anchor
     if anchor is None:
         raise NotFound("message")
     if anchor.author == Author.USER:
         raise Invalid(FieldProblem(("parentId",), "Continue from an answer, or edit the question."))
-    return anchor, KEEP
+    return anchor
 
 
 def _around(tx: UserTx, place: tuple[UUID, UUID] | None, kind: str) -> tuple[ProjectTx, Session]:

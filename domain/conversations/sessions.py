@@ -6,6 +6,7 @@ import hashlib
 from uuid import UUID
 
 from domain.bus.close import close_tasks
+from domain.conversations.moved import Moved, settled
 from domain.conversations.ports import Advance
 from domain.conversations.validate import checked_key, checked_title
 from domain.errors import Conflict, NotFound
@@ -36,7 +37,7 @@ class Sessions:
         if key is not None:
             checked_key(key)
 
-        def work(tx: UserTx) -> UUID:
+        def work(tx: UserTx, _: int) -> UUID:
             if project_id not in tx.projects.many([project_id]):
                 raise NotFound("project")
             p = tx.project(project_id)
@@ -50,7 +51,7 @@ class Sessions:
             _listed(tx, p, session_id)
             return session_id
 
-        return await scope.write(work)
+        return await settled(scope, work)
 
     async def rename(self, scope: UserScope, session_id: UUID, title: str) -> None:
         """Change the title.
@@ -80,19 +81,21 @@ class Sessions:
         """
         key = SessionKey(scope.user_id, session_id)
 
-        def work(tx: UserTx) -> int:
+        def work(tx: UserTx, _: int) -> int:
             session = tx.projects.session(session_id)
             if session is None:
                 raise NotFound("session")
             p = tx.project(session.project_id)
-            cancelled = close_tasks(p, p.tasks.open_of_session(session_id), problem=GONE)
+            closed = close_tasks(p, lambda: p.tasks.open_of_session(session_id), problem=GONE)
             if not p.events.append(session_id, SessionDeleted(), advance=Advance(1, bury=True)):
                 raise NotFound("session")
+            if p.tasks.open_of_session(session_id):
+                raise Moved  # a message came in between; from now on none can
             hint = {"kind": "SESSION_UNLISTED", "session_id": str(session_id)}
             tx.announce(HintCommitted(f"project:{tx.user_id}:{p.project_id}", hint))
-            return cancelled
+            return len(closed)
 
-        cancelled = await scope.write(work)
+        cancelled = await settled(scope, work)
         for text in await self._live.writing(key):
             await self._live.finish(key, message_id=text.message_id, generation=text.generation)
         return cancelled

@@ -14,7 +14,7 @@ def checked_content(content: str, *, path: str = "content") -> str:
     """A message's text.
 
     Raises:
-        Invalid: empty, too long, or with NUL characters, which no store keeps.
+        Invalid: empty, too long, or with characters that no store keeps.
     """
     if not content.strip():
         raise Invalid(FieldProblem((path,), "A message can't be empty."))
@@ -22,32 +22,32 @@ def checked_content(content: str, *, path: str = "content") -> str:
         raise Invalid(
             FieldProblem((path,), f"A message has at most {MAX_CONTENT} characters; this has {len(content)}.")
         )
-    return without_nul(content, path)
+    return storable(content, path)
 
 
 def checked_title(title: str) -> str:
     """A session's title, trimmed.
 
     Raises:
-        Invalid: empty, too long, or with NUL characters.
+        Invalid: empty, too long, or with characters that no store keeps.
     """
     title = title.strip()
     if not title:
         raise Invalid(FieldProblem(("title",), "A title can't be empty."))
     if len(title) > MAX_TITLE:
         raise Invalid(FieldProblem(("title",), f"A title has at most {MAX_TITLE} characters."))
-    return without_nul(title, "title")
+    return storable(title, "title")
 
 
 def checked_key(key: str) -> str:
     """An idempotency key.
 
     Raises:
-        Invalid: empty, too long, or with NUL characters.
+        Invalid: empty, too long, or with characters that no store keeps.
     """
     if not key or len(key) > MAX_KEY:
         raise Invalid(FieldProblem(("idempotencyKey",), f"An idempotency key has 1 to {MAX_KEY} characters."))
-    return without_nul(key, "idempotencyKey")
+    return storable(key, "idempotencyKey")
 
 
 def checked_wait(seconds: float | None) -> float:
@@ -63,8 +63,12 @@ def checked_wait(seconds: float | None) -> float:
     return seconds
 
 
-def without_nul(text: str, path: str) -> str:
-    """The text, refused when it holds a character that PostgreSQL can't store."""
+def storable(text: str, path: str) -> str:
+    """The text, refused when it holds what PostgreSQL can't store: NUL, or half of a surrogate pair."""
     if "\0" in text:
         raise Invalid(FieldProblem((path,), "Text can't contain the NUL character."))
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise Invalid(FieldProblem((path,), "Text can't contain half of a surrogate pair.")) from error
     return text

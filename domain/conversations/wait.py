@@ -9,6 +9,7 @@ from uuid import UUID
 
 from domain.conversations.begin import Begun
 from domain.conversations.states import RUN_ENDS
+from domain.events.items import Interrupted
 from domain.events.kinds import RunStatusChanged
 from domain.events.live import SessionKey
 from domain.events.reader import SessionTails
@@ -29,8 +30,8 @@ class WaitForRun:
                 seq = begun.seq if begun.seq is not None else await scope.read_once(partial(_unended, begun))
                 if seq is not None:
                     await self._until_ended(SessionKey(scope.user_id, begun.session_id), begun.run_id, seq)
-        except TimeoutError:
-            pass
+        except (TimeoutError, Interrupted):
+            pass  # the message is sent: whoever waited reads how far its answer is
 
     async def _until_ended(self, key: SessionKey, run_id: UUID, seq: int) -> None:
         async with aclosing(self._tails.subscribe(key, after=seq)) as items:

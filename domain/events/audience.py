@@ -12,14 +12,14 @@ class Audience:
     def __init__(self) -> None:
         self.ended = False
         self.problem: Exception | None = None
-        self._mailboxes: set[Mailbox] = set()
+        self._mailboxes: dict[Mailbox, None] = {}
         self._last: SessionItem | None = None
 
     def join(self, *, after: int) -> Mailbox:
         """Make a mailbox for all items from now on; after the end it holds what is left for such a reader."""
         mailbox = Mailbox()
         if not self.ended:
-            self._mailboxes.add(mailbox)
+            self._mailboxes[mailbox] = None
             return mailbox
         if self._last is not None and self._last.cursor > after:
             mailbox.put(self._last)
@@ -28,7 +28,7 @@ class Audience:
 
     def leave(self, mailbox: Mailbox) -> None:
         """Put nothing into this mailbox any more."""
-        self._mailboxes.discard(mailbox)
+        self._mailboxes.pop(mailbox, None)
 
     def give(self, item: SessionItem) -> None:
         """Hand an item to everyone; a reader whose mailbox is full is let go and slows no one."""

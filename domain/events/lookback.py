@@ -44,7 +44,7 @@ class LookBack:
 
     async def _learn_page(self) -> None:
         after = max(self._below - self._size, 0)
-        self._size = min(self._size * 2, PAGE)
+        self._size = min(self._size * 5, PAGE)
         for fact in reversed(await self._log.page(after=after)):
             if fact.seq <= self._below:
                 self._texts.learn(fact.body)

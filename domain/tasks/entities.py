@@ -8,7 +8,10 @@ from uuid import UUID
 
 
 class TaskStatus(StrEnum):
-    """See `domain.tasks.states` for the moves between them."""
+    """BLOCKED > QUEUED > RUNNING <> WAITING > SUCCEEDED, FAILED, SKIPPED or CANCELLED.
+
+    RUNNING goes back to QUEUED when its worker is lost or hands it back.
+    """
 
     BLOCKED = "BLOCKED"
     QUEUED = "QUEUED"

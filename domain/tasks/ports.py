@@ -64,9 +64,10 @@ class TaskRows(Protocol):
         """RUNNING to an end, under the fence; False when the claim is lost."""
 
     def take_back(self, task_id: UUID, *, worker_id: UUID | None = None) -> tuple[OpenTask, int] | None:
-        """RUNNING to QUEUED with the next fence and generation, and how often that has happened.
+        """RUNNING to QUEUED with the next fence and generation, and how often a worker was lost with it.
 
-        Only when its lease is over or, with `worker_id`, while that worker holds it; else None.
+        Only when its lease is over or, with `worker_id`, while that worker holds it (it is then handed
+        back, not lost); else None.
         """
 
     def open_of_run(self, run_id: UUID) -> Sequence[OpenTask]:

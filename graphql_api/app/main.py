@@ -25,7 +25,7 @@ from graphql_api.app.housekeeping import Chore, Housekeeping
 from graphql_api.app.identity import IdentityParts, identity_parts, new_id
 from graphql_api.app.metrics import Metrics
 from graphql_api.app.models import model_router
-from graphql_api.app.observation import ObservedLimiter, ObservedLive, ObservedModels, with_ids
+from graphql_api.app.observation import ObservedModels, with_ids
 from graphql_api.app.stores import Stores, open_stores, utc_now
 from graphql_api.context import Services
 from persistence.migrate import upgrade
@@ -104,15 +104,9 @@ async def open_parts(
     """
     metrics = Metrics(version=version("codelab"))
     async with AsyncExitStack() as stack:
-        stores = await open_stores(
-            settings,
-            stack,
-            observe_redis=metrics.observe_redis,
-            wrap_live=partial(ObservedLive, metrics=metrics),
-        )
+        stores = await open_stores(settings, stack, metrics=metrics)
         if migrate:
             await upgrade(stores.database)
-        limiter = ObservedLimiter(stores.limiter, metrics=metrics)
         identity = identity_parts(settings, stores, stack)
         models = ObservedModels(model_router(settings, stack), metrics=metrics, monotonic=time.monotonic)
         worker = _worker(settings, stores, models, times=worker_times or WorkerTimes())
@@ -127,7 +121,7 @@ async def open_parts(
             settings=settings,
             metrics=metrics,
             stores=stores,
-            limiter=limiter,
+            limiter=stores.limiter,
             identity=identity,
             models=models,
             worker=worker,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from graphql_api.app.observation import ObservedLimiter, ObservedLive
 from persistence.fact_log import SqlFactLog
 from persistence.live_stores import LiveStores, memory_stores, redis_stores
 from persistence.postgres import PostgresDatabase
@@ -16,12 +17,11 @@ from persistence.sqlite import SqliteDatabase
 from persistence.unowned import Unowned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from domain.events.live import Hints, Live
     from domain.limits.ports import RateLimiter
+    from graphql_api.app.metrics import Metrics
     from graphql_api.app.settings import Settings
-    from persistence.redis.connection import Observe, RedisStore
+    from persistence.redis.connection import RedisStore
 
 DATABASE_FILE = "codelab.db"
 
@@ -56,14 +56,12 @@ def open_database(settings: Settings) -> SqliteDatabase | PostgresDatabase:
     )
 
 
-async def open_stores(
-    settings: Settings, stack: AsyncExitStack, *, observe_redis: Observe, wrap_live: Callable[[Live], Live]
-) -> Stores:
-    """Open everything; the stack closes it, the last opened first."""
+async def open_stores(settings: Settings, stack: AsyncExitStack, *, metrics: Metrics) -> Stores:
+    """Open everything, observed; the stack closes it, the last opened first."""
     database = open_database(settings)
     stack.push_async_callback(database.close)
-    opened = await stack.enter_async_context(_live_stores(settings, observe_redis))
-    live = wrap_live(opened.live)
+    opened = await stack.enter_async_context(_live_stores(settings, metrics))
+    live = ObservedLive(opened.live, metrics=metrics)
     return Stores(
         database=database,
         scopes=SqlScopes(database, live=live, hints=opened.hints),
@@ -71,13 +69,18 @@ async def open_stores(
         unowned=Unowned(database),
         live=live,
         hints=opened.hints,
-        limiter=opened.limiter,
+        limiter=ObservedLimiter(opened.limiter, metrics=metrics),
         redis=opened.redis,
     )
 
 
-def _live_stores(settings: Settings, observe: Observe) -> AbstractAsyncContextManager[LiveStores]:
+def _live_stores(settings: Settings, metrics: Metrics) -> AbstractAsyncContextManager[LiveStores]:
     if settings.redis_url is None:
         return memory_stores(monotonic_s=time.monotonic)
     url = settings.redis_url.get_secret_value()
-    return redis_stores(url, monotonic_s=time.monotonic, observe=observe)
+    return redis_stores(
+        url,
+        monotonic_s=time.monotonic,
+        observe=metrics.observe_redis,
+        on_open=metrics.rate_limit_unchecked.inc,
+    )

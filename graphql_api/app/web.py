@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
-from graphql_api.app.health import Health, Part
+from graphql_api.app.health import PROBE_PATHS, Health, Part
 from graphql_api.app.identity import new_id
 from graphql_api.app.observation import ObservedOperations
 from graphql_api.app.requests import ObservedRequests
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from graphql_api.app.main import Parts
     from graphql_api.app.settings import Settings
 
-PROBES = ("/healthz", "/readyz", "/metrics")
-
 
 class Web:
     """The ASGI application and what its server needs to stop it in order."""
@@ -41,6 +39,10 @@ class Web:
         self._parts = parts
         parts.metrics.watch_connections(
             subscriptions=lambda: self.connections.live_subscriptions, connections=self.connections.count
+        )
+        database = parts.stores.database
+        parts.metrics.watch_pool(
+            in_use=lambda: database.connections().in_use, open_=lambda: database.connections().open
         )
         parts.metrics.watch_tasks(lambda: parts.worker.running)
         self.asgi = self._guarded()
@@ -58,7 +60,7 @@ class Web:
         if settings.answers_requests:
             served += [*routes(self._transports()), *start_page()]
         return ObservedRequests(
-            HostGuard(Starlette(routes=served), allowed=settings.hosts, exempt=PROBES),
+            HostGuard(Starlette(routes=served), allowed=settings.hosts, exempt=PROBE_PATHS),
             metrics=self._parts.metrics,
             paths=[path for route in served if (path := getattr(route, "path", None))],
             new_id=new_id,

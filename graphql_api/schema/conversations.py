@@ -17,82 +17,11 @@ from graphql_api.schema.enums import Author, MessageStatus, RunMode, RunStatus
 from graphql_api.schema.ids import Kind, maybe, shown
 from graphql_api.schema.inputs import or_none
 from graphql_api.schema.paging import Connection, connection
-from graphql_api.schema.scalars import Cursor, MicroUSD
+from graphql_api.schema.provenance import AgentRef, Citation, Usage
+from graphql_api.schema.scalars import Cursor
 
 if TYPE_CHECKING:
     from graphql_api.schema.projects import Project
-
-
-@strawberry.type(description="The agent as it was: still readable when the agent is gone.")
-class AgentRef:
-    """An agent at a version."""
-
-    id: strawberry.ID
-    name: str
-    handle: str
-    version: int
-    key: strawberry.Private[UUID]
-    project_key: strawberry.Private[UUID | None] = None
-
-    @classmethod
-    def of(cls, ref: entities.AgentRef, project_id: UUID | None = None) -> AgentRef:
-        """From the entity."""
-        return cls(
-            id=strawberry.ID(shown(Kind.AGENT, ref.id)),
-            name=ref.name,
-            handle=ref.handle,
-            version=ref.version,
-            key=ref.id,
-            project_key=project_id,
-        )
-
-    @strawberry.field(description="The agent as it is now, null when it is gone.")
-    async def agent(self, info: Info) -> Agent | None:
-        """The agent."""
-        project_id = self.project_key
-        if project_id is None:
-            project_id = await info.context.scope.read(lambda tx: tx.projects.of_agent(self.key))
-        if project_id is None:
-            return None
-        found = await info.context.loaders.agents.load((project_id, self.key))
-        return Agent.of(found) if found else None
-
-
-@strawberry.type(description="A memory that an answer used.")
-class Citation:
-    """A citation."""
-
-    memory_id: strawberry.ID
-    score: float
-    excerpt: str
-
-    @classmethod
-    def of(cls, it: entities.Citation) -> Citation:
-        """From the entity."""
-        memory_id = strawberry.ID(shown(Kind.MEMORY, it.memory_id))
-        return cls(memory_id=memory_id, score=it.score, excerpt=it.excerpt)
-
-
-@strawberry.type(description="What was spent; seconds from claim to end.")
-class Usage:
-    """Usage."""
-
-    input_tokens: int
-    output_tokens: int
-    cost: MicroUSD
-    model_calls: int
-    seconds: float
-
-    @classmethod
-    def of(cls, it: entities.Usage) -> Usage:
-        """From the entity."""
-        return cls(
-            input_tokens=it.input_tokens,
-            output_tokens=it.output_tokens,
-            cost=MicroUSD(it.cost_micro_usd),
-            model_calls=it.model_calls,
-            seconds=it.seconds,
-        )
 
 
 @strawberry.type(description="One node of a session's tree of messages.")

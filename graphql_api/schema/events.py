@@ -11,9 +11,9 @@ import strawberry
 
 from domain.events import items, kinds
 from domain.events.live import Delta
-from graphql_api.schema.conversations import AgentRef, Citation, Usage
 from graphql_api.schema.enums import Author, MessageStatus, RunMode, RunStatus
 from graphql_api.schema.ids import Kind, shown
+from graphql_api.schema.provenance import AgentRef, Citation, Usage
 from graphql_api.schema.scalars import Cursor
 
 

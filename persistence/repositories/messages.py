@@ -10,6 +10,7 @@ from domain.conversations.entities import Author, Message, MessageStatus, Turn, 
 from domain.conversations.ports import Anchor, Ended, NewMessage
 from domain.errors import FieldProblem, Invalid
 from domain.pages import Page, PageRequest
+from persistence.conflicts import moved_on
 from persistence.repositories.message_rows import COLUMNS, message_of, row_of
 from persistence.statements import any_of, delete, join, param, select, update
 from persistence.tables.conversations import messages as t
@@ -86,7 +87,7 @@ def _below() -> sa.Select[Any]:
         ),
     )
     tree = tree.union_all(step)
-    return sa.select(tree.c.id).order_by(tree.c.depth)
+    return select(tree.c.id).order_by(tree.c.depth)
 
 
 def _siblings() -> sa.Select[Any]:
@@ -153,7 +154,8 @@ class SqlMessages:
 
     def add(self, *messages: NewMessage) -> None:
         """Insert."""
-        self._rows.insert(t, *(row_of(message) for message in messages))
+        with moved_on():
+            self._rows.insert(t, *(row_of(message) for message in messages))
 
     def many(self, ids: Collection[UUID]) -> Mapping[UUID, Message]:
         """Visible messages by id."""

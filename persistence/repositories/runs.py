@@ -10,7 +10,7 @@ from domain.conversations.entities import AgentRef, Run, RunMode, RunStatus, Usa
 from domain.conversations.ports import KnownRun, NewRun
 from domain.conversations.states import RUN_ENDS
 from domain.pages import Page, PageRequest
-from persistence.conflicts import conflict_on
+from persistence.conflicts import moved_on, unique_key
 from persistence.repositories.paging import keyset_page
 from persistence.statements import any_of, inserting, join, now, param, select, update
 from persistence.tables.conversations import runs as t
@@ -49,6 +49,7 @@ COLUMNS = (
     t.c.finished_at,
 )
 _OPEN = t.c.status.not_in([*RUN_ENDS])
+_KEY = unique_key(t, "user_id", "session_id", "idempotency_key")
 
 _MANY = select(
     *COLUMNS,
@@ -61,6 +62,8 @@ _BY_KEY = select(t.c.id, t.c.question_id, t.c.input_hash).where(
 )
 _PAGE = select(*COLUMNS).where(t.c.session_id == param("session"))
 _COUNT = select(sa.func.count(), source=t).where(t.c.session_id == param("session"))
+_HAS_STATUS = t.c.status == param("status")
+_PAGE_OF, _COUNT_OF = _PAGE.where(_HAS_STATUS), _COUNT.where(_HAS_STATUS)
 _INSERT_STARTED = inserting(t, started_at=now())
 _START = (
     update(t)
@@ -103,7 +106,7 @@ class SqlRuns:
     def add(self, run: NewRun) -> None:
         """Insert; a run that begins RUNNING starts now."""
         by = _INSERT_STARTED if run.status == RunStatus.RUNNING else None
-        with conflict_on("This idempotency key is being used by another request."):
+        with moved_on(_KEY):
             self._rows.insert(t, _row_of(run), by=by)
 
     def many(self, ids: Collection[UUID]) -> Mapping[UUID, Run]:
@@ -117,9 +120,7 @@ class SqlRuns:
 
     def page(self, session_id: UUID, request: PageRequest, *, status: RunStatus | None) -> Page[Run]:
         """Runs of a session, newest first."""
-        found, count = _PAGE, _COUNT
-        if status is not None:
-            found, count = found.where(t.c.status == status), count.where(t.c.status == status)
+        found, count = (_PAGE, _COUNT) if status is None else (_PAGE_OF, _COUNT_OF)
         return keyset_page(
             self._rows,
             found,
@@ -129,6 +130,7 @@ class SqlRuns:
             request=request,
             entity=run_of,
             session=session_id,
+            **({} if status is None else {"status": status}),
         )
 
     def start(self, run_id: UUID) -> bool:

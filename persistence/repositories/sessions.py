@@ -8,8 +8,9 @@ import sqlalchemy as sa
 
 from domain.conversations.entities import Session
 from domain.conversations.ports import KEEP, Advance, Advanced, KnownSession
+from domain.folding import folded
 from domain.pages import Page, PageRequest
-from persistence.conflicts import conflict_on
+from persistence.conflicts import moved_on, unique_key
 from persistence.repositories.paging import keyset_page
 from persistence.statements import any_of, join, now, param, select, update
 from persistence.tables.conversations import sessions as t
@@ -31,6 +32,9 @@ _MANY = select(*COLUMNS, source=join(t, projects, projects.c.id == t.c.project_i
 _BY_KEY = select(t.c.id, t.c.input_hash).where(t.c.idempotency_key == param("key"), VISIBLE)
 _PAGE = select(*COLUMNS).where(VISIBLE)
 _COUNT = select(sa.func.count(), source=t).where(VISIBLE)
+_HAS_IT = t.c.title_folded.like(param("pattern", sa.Text), escape="/")
+_FOUND, _COUNT_FOUND = _PAGE.where(_HAS_IT), _COUNT.where(_HAS_IT)
+_KEY = unique_key(t, "user_id", "project_id", "idempotency_key")
 
 
 def _advance(*, head: bool, expected: bool, title: bool, served: bool, bury: bool) -> sa.Update:
@@ -43,11 +47,11 @@ def _advance(*, head: bool, expected: bool, title: bool, served: bool, bury: boo
     if head:
         values["head_id"] = param("head")
     if title:
-        values["title"] = param("title")
+        values |= {"title": param("title"), "title_folded": param("folded")}
     if served:
         values["last_served"] = now()
     if bury:
-        values["deleted_at"] = now()
+        values |= {"deleted_at": now(), "idempotency_key": None}
     statement = update(t).where(t.c.id == param("id"), VISIBLE)
     if expected:
         statement = statement.where(t.c.head_id.is_not_distinct_from(param("expected", sa.Uuid)))
@@ -73,10 +77,7 @@ class SqlSessions:
 
     def page(self, request: PageRequest, *, search: str | None) -> Page[Session]:
         """Newest activity first."""
-        found, count = _PAGE, _COUNT
-        if search:
-            match = t.c.title.icontains(search, autoescape=True)
-            found, count = found.where(match), count.where(match)
+        found, count = (_FOUND, _COUNT_FOUND) if search else (_PAGE, _COUNT)
         return keyset_page(
             self._rows,
             found,
@@ -85,6 +86,7 @@ class SqlSessions:
             descending=True,
             request=request,
             entity=session_of,
+            **({"pattern": _containing(search)} if search else {}),
         )
 
     def many(self, ids: Collection[UUID]) -> Mapping[UUID, Session]:
@@ -93,10 +95,15 @@ class SqlSessions:
 
     def add(self, session_id: UUID, *, title: str, key: str | None, input_hash: str) -> None:
         """Insert."""
-        with conflict_on("This idempotency key is being used by another request."):
-            self._rows.insert(
-                t, {"id": session_id, "title": title, "idempotency_key": key, "input_hash": input_hash}
-            )
+        row = {
+            "id": session_id,
+            "title": title,
+            "title_folded": folded(title),
+            "idempotency_key": key,
+            "input_hash": input_hash,
+        }
+        with moved_on(_KEY):
+            self._rows.insert(t, row)
 
     def by_key(self, key: str) -> KnownSession | None:
         """The session that an idempotency key made."""
@@ -111,7 +118,15 @@ class SqlSessions:
         if advance.expected_head is not KEEP:
             values["expected"] = advance.expected_head
         if advance.title is not None:
-            values["title"] = advance.title
+            values |= {"title": advance.title, "folded": folded(advance.title)}
         form = ("head" in values, "expected" in values, "title" in values, advance.served, advance.bury)
         row = self._rows.one(_ADVANCE[form], **values)
         return Advanced(*row) if row else None
+
+
+def _containing(search: str) -> str:
+    """The LIKE pattern of titles that contain the text; characters that no title can have are ignored."""
+    text = folded(search.encode(errors="ignore").decode().replace("\0", ""))
+    for special in "/%_":
+        text = text.replace(special, f"/{special}")
+    return f"%{text}%"

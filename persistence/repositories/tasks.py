@@ -53,7 +53,7 @@ def _claim() -> sa.Update:
     )
 
 
-def _take_back(*holder: sa.ColumnElement[bool]) -> sa.Update:
+def _take_back(*holder: sa.ColumnElement[bool], restarts: int) -> sa.Update:
     return (
         update(t)
         .where(t.c.id == param("id"), t.c.status == TaskStatus.RUNNING, *holder)
@@ -61,7 +61,7 @@ def _take_back(*holder: sa.ColumnElement[bool]) -> sa.Update:
             status=TaskStatus.QUEUED,
             fence=t.c.fence + 1,
             generation=t.c.generation + 1,
-            restarts=t.c.restarts + 1,
+            restarts=t.c.restarts + restarts,
             worker_id=None,
             lease_until=None,
         )
@@ -75,8 +75,8 @@ def _open_where(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 _INSERT_CLAIMED = inserting(t, lease_until=after(seconds("lease")), started_at=now())
 _CLAIM = _claim()
-_TAKE_BACK_EXPIRED = _take_back(t.c.lease_until < now())
-_TAKE_BACK_OWN = _take_back(t.c.worker_id == param("worker"))
+_TAKE_BACK_EXPIRED = _take_back(t.c.lease_until < now(), restarts=1)
+_TAKE_BACK_OWN = _take_back(t.c.worker_id == param("worker"), restarts=0)
 _QUESTION = select(runs.c.question_id).where(runs.c.id == param("run"))
 _END = (
     update(t)

@@ -14,7 +14,10 @@ from persistence.tables.metadata import table_of
 
 
 class SessionRow(SQLModel, table=True):
-    """A chat. `seq` is the position of its newest event, `oldest_seq` that of the oldest one kept."""
+    """A chat. `seq` is the position of its newest event, `oldest_seq` that of the oldest one kept.
+
+    `title_folded` is what is searched: databases fold the case of other scripts differently, or not at all.
+    """
 
     __tablename__ = "sessions"
     __table_args__ = (
@@ -27,6 +30,7 @@ class SessionRow(SQLModel, table=True):
     id: UUID = key()
     project_id: UUID = uuid()
     title: str = text()
+    title_folded: str = text()
     head_id: UUID | None = uuid(nullable=True)
     seq: int = integer(default=0)
     oldest_seq: int = integer(default=1)

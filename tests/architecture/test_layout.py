@@ -23,6 +23,10 @@ def test_what_is_checked_for_imports_is_what_is_shipped_and_measured() -> None:
     assert sorted(PROJECT["coverage"]["run"]["source"]) == sorted(PACKAGES)
 
 
-@pytest.mark.parametrize("module", MODULES, ids=str)
+# a migration tells a whole change of the schema in one piece, and is never edited again
+GROWING = [module for module in MODULES if "versions" not in module.parts]
+
+
+@pytest.mark.parametrize("module", GROWING, ids=str)
 def test_a_module_stays_small(module: Path) -> None:
     assert len((ROOT / module).read_text().splitlines()) <= MAX_LINES

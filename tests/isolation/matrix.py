@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from graphql_api.schema.ids import shown
+from graphql_api.schema.ids import Kind, shown
 from tests.isolation.api import Answer
 from tests.isolation.candidates import NO_HANDLE, NOBODYS, Candidate, handles, references
 from tests.isolation.opening import App, published
@@ -48,7 +48,7 @@ def over_events(app: App, it: Place) -> Ask:
     """Subscriptions as streams of server-sent events."""
 
     async def ask(text: str, calls: Sequence[Variables]) -> Sequence[Answer]:
-        return [await app.api.first_event(text, variables, token=it.person.token) for variables in calls]
+        return await app.api.first_events(text, calls, token=it.person.token)
 
     return ask
 
@@ -57,7 +57,7 @@ def over_socket(app: App, it: Place) -> Ask:
     """Subscriptions on one WebSocket."""
 
     async def ask(text: str, calls: Sequence[Variables]) -> Sequence[Answer]:
-        return await app.api.first_frames(text, list(calls), token=it.person.token)
+        return await app.api.first_frames(text, calls, token=it.person.token)
 
     return ask
 
@@ -91,16 +91,25 @@ def valid(it: Place, path: str) -> Variables:
 def _trials(app: App, it: Place, path: str, rows: Rows) -> Iterator[Trial]:
     own, case = valid(it, path), CASES[path]
     for argument, meaning in case.arguments.items():
+        others = _without_target(own, case) if meaning is Text.MENTION else own
         for one in _candidates(app, it, meaning, rows):
             yield Trial(
                 f"{argument}: {one.why}",
-                put(own, argument, one.text),
+                put(others, argument, one.text),
                 (one.text, one.named),
-                put(own, argument, one.unknown),
+                put(others, argument, one.unknown),
                 (one.unknown, one.unknown_named),
             )
     if case.owner or any(isinstance(meaning, Reference) for meaning in case.arguments.values()):
         yield from _all_at_once(app, it, path)
+
+
+def _without_target(variables: Variables, case: Case) -> Variables:
+    """The same call naming no agent, so that a mention is looked at."""
+    for argument, meaning in case.arguments.items():
+        if isinstance(meaning, Reference) and meaning.or_handle:
+            variables = put(variables, argument, None)
+    return variables
 
 
 def _candidates(app: App, it: Place, meaning: Reference | Text, rows: Rows) -> Iterator[Candidate]:
@@ -136,14 +145,8 @@ def _of_nobody(variables: Variables, case: Case) -> Variables:
 
 
 def _nobodys(found: re.Match[str]) -> str:
-    return found[0][:4] + shown_suffix()
-
-
-def shown_suffix() -> str:
-    """The part of nobody's id behind its prefix."""
-    from graphql_api.schema.ids import Kind
-
-    return shown(Kind.USER, NOBODYS)[4:]
+    """Nobody's id of the kind that was found."""
+    return shown(Kind(found[0][:3]), NOBODYS)
 
 
 def _ids_in(variables: Variables) -> tuple[str, ...]:

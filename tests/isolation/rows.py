@@ -47,3 +47,8 @@ def changed(before: Rows, after: Rows) -> list[str]:
 def ids(rows: Rows, table: str, column: str = "id") -> list[UUID]:
     """The ids in a table."""
     return [value for row in rows[table] if isinstance(value := row[column], UUID)]
+
+
+def all_ids(rows: Rows) -> set[object]:
+    """Every id in any column."""
+    return {value for of in rows.values() for row in of for value in row.values() if isinstance(value, UUID)}

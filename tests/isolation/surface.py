@@ -24,7 +24,7 @@ from graphql_api.schema import build_schema
 
 HARMLESS = frozenset({"Int", "Float", "Boolean", "MicroUSD", "DateTime"})
 """Scalars that can't name anything of anybody's."""
-DEPTH = 5
+DEPTH = 4
 ROOTS = {"Query": "query", "Mutation": "mutation", "Subscription": "subscription"}
 
 Composite = GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType

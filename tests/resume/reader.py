@@ -22,7 +22,7 @@ class Reader:
 
     Args:
         session_id: The session that is read.
-        lossless: Nothing is lost between writers and readers, so that deltas alone must give the whole text.
+        lossless: Nothing is lost between writers and readers, so that no text is ever seen shorter again.
         start: The cursor to begin after.
     """
 
@@ -101,15 +101,11 @@ class Reader:
         self._known.pop(message_id, None)
         if text is None or text.generation != event["generation"]:
             return
-        if event["messageStatus"] == "COMPLETE":
-            assert content.startswith(text.text), "the end of a text contradicts its deltas"
-        if self.lossless and event["messageStatus"] != "FAILED" and self._is_kept(event):
-            assert content == text.text, "a text that is not whole"
-
-    @staticmethod
-    def _is_kept(event: Event) -> bool:
-        """Whether the text was kept when its run ended (that of a deleted message is of no interest)."""
-        return event["messageStatus"] == "COMPLETE" or event["problem"] is not None
+        shorter, longer = sorted((content, text.text), key=len)
+        assert longer.startswith(shorter), f"a text ended as {content!r} after {text.text!r}"
+        if event["messageStatus"] == "COMPLETE" or (self.lossless and event["problem"] is not None):
+            # a stopped text loses nothing that was seen, unless its message was deleted (no problem is named then)
+            assert shorter == text.text, f"{event['messageStatus']}: {content!r} is less than {text.text!r}"
 
     def _receive_heartbeat(self) -> None:
         self.heartbeats += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Mapping
 from enum import StrEnum
 from typing import Protocol, cast
@@ -59,20 +60,28 @@ class Stream(Protocol):
 class WebSocketStream:
     """One subscription on a WebSocket; it may be cancelled and begun again on the same socket."""
 
-    def __init__(self, socket: websockets.ClientConnection, session_id: str) -> None:
-        self.socket = socket
+    def __init__(self, connection: websockets.ClientConnection, session_id: str) -> None:
+        self.connection = connection
         self._session_id = session_id
         self._operations = 0
 
     @classmethod
-    async def connected(cls, server: str, *, token: str, session_id: str) -> WebSocketStream:
-        """A socket whose sign-in is acknowledged; nothing is subscribed to yet."""
+    async def connected(
+        cls, server: str, *, token: str, session_id: str, sock: socket.socket | None = None
+    ) -> WebSocketStream:
+        """A WebSocket (over `sock`, if given) whose sign-in is acknowledged; nothing is subscribed to yet."""
         url = f"{server.replace('http', 'ws', 1)}/graphql"
         try:
-            socket = await websockets.connect(
-                url, subprotocols=[PROTOCOL], proxy=None, max_size=None, ping_interval=None, close_timeout=2
+            connection = await websockets.connect(
+                url,
+                subprotocols=[PROTOCOL],
+                proxy=None,
+                max_size=None,
+                ping_interval=None,
+                close_timeout=2,
+                sock=sock,
             )
-            stream = cls(socket, session_id)
+            stream = cls(connection, session_id)
             await stream._send("connection_init", payload={"Authorization": f"Bearer {token}"})
             assert (await stream._receive())["type"] == "connection_ack"
         except (OSError, websockets.InvalidHandshake, EOFError) as problem:
@@ -104,8 +113,8 @@ class WebSocketStream:
 
     async def leave(self, *, abruptly: bool) -> None:
         if abruptly:
-            self.socket.transport.abort()
-        await self.socket.close()
+            self.connection.transport.abort()
+        await self.connection.close()
 
     @property
     def _id(self) -> str:
@@ -113,14 +122,14 @@ class WebSocketStream:
 
     async def _send(self, kind: str, **parts: object) -> None:
         try:
-            await self.socket.send(orjson.dumps({"type": kind, **parts}).decode())
+            await self.connection.send(orjson.dumps({"type": kind, **parts}).decode())
         except websockets.ConnectionClosed as closed:
             raise _interrupted(closed) from closed
 
     async def _receive(self) -> Mapping[str, object]:
         while True:
             try:
-                message = cast("Mapping[str, object]", orjson.loads(await self.socket.recv()))
+                message = cast("Mapping[str, object]", orjson.loads(await self.connection.recv()))
             except websockets.ConnectionClosed as closed:
                 raise _interrupted(closed) from closed
             if message["type"] != "ping":

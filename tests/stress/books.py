@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -154,8 +155,8 @@ def _moves(events: Sequence[Row]) -> list[str]:
             states[run].append(RunStatus(status))
     wrong = []
     for run, moves in states.items():
-        steps = zip(moves, moves[1:], strict=False)
-        if moves[0] not in {RunStatus.QUEUED, RunStatus.RUNNING} or not all(may_move(a, b) for a, b in steps):
+        begun = moves[0] in {RunStatus.QUEUED, RunStatus.RUNNING}
+        if not begun or not all(may_move(a, b) for a, b in pairwise(moves)):
             wrong.append(f"run {run} moved {moves}")
         if moves[-1] not in RUN_ENDS:
             wrong.append(f"run {run} has no end in the log: {moves}")

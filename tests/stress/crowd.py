@@ -58,15 +58,22 @@ async def settle(
     scope = scopes.open(person.user_id)
     await scope.write(lambda tx: tx.projects.add(person.project_id, name="Project", workspace_path=None))
     for agent_id, limit in zip(person.agents, LIMITS, strict=True):
-        wanted = AgentInput(name=f"Agent {limit}", concurrency_limit=limit)
-        await scope.write(
-            lambda tx, agent_id=agent_id, wanted=wanted: add_agent(  # type: ignore[misc]  # defaults bind the loop's values
-                tx.project(person.project_id), wanted, agent_id=agent_id
-            )
-        )
+        await add_one(scope, person.project_id, agent_id, limit=limit)
     for _ in range(SESSIONS):
         person.sessions.append(await sessions().sessions.create(scope, person.project_id, title=None, key=None))
     return person
+
+
+async def settle_one(scope: UserScope, project_id: UUID, agent_id: UUID, *, limit: int) -> None:
+    """A project with one agent."""
+    await scope.write(lambda tx: tx.projects.add(project_id, name="Project", workspace_path=None))
+    await add_one(scope, project_id, agent_id, limit=limit)
+
+
+async def add_one(scope: UserScope, project_id: UUID, agent_id: UUID, *, limit: int) -> None:
+    """One more agent."""
+    wanted = AgentInput(name=f"Agent {limit}", concurrency_limit=limit)
+    await scope.write(lambda tx: add_agent(tx.project(project_id), wanted, agent_id=agent_id))
 
 
 class Member:
@@ -111,7 +118,7 @@ class Member:
 
     async def _send(self, process: Bench, scope: UserScope) -> None:
         person = self._person
-        hot = self._chance.random() < 0.6
+        hot = self._chance.random() < 0.8
         agent_id = person.agents[0] if hot else self._chance.choice(person.agents)
         new = NewMessageInput(f"question {new_id()}", str(new_id()), target=agent_id)
         begun = await process.send.message(scope, self._chance.choice(person.sessions), new)

@@ -231,6 +231,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("project_id", sa.Uuid(), nullable=False),
         sa.Column("title", sa.Text(), nullable=False),
+        sa.Column("title_folded", sa.Text(), nullable=False),
         sa.Column("head_id", sa.Uuid(), nullable=True),
         sa.Column("seq", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("oldest_seq", sa.BigInteger(), server_default="1", nullable=False),

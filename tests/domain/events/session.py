@@ -26,7 +26,7 @@ def virtually(test: Callable[P, Coroutine[object, object, None]]) -> Callable[P,
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         run_virtually(test(*args, **kwargs))
 
-    del run.__wrapped__  # type: ignore[attr-defined]  # else the runner takes it for a coroutine
+    del run.__wrapped__  # else the runner takes it for a coroutine
     return run
 
 

@@ -119,7 +119,7 @@ class World:
         await self.commit(SessionRenamed(str(len(self.log.truth))))
 
     async def burst(self) -> None:
-        for _ in range(self.chance.choice([3, 30, 250])):
+        for _ in range(self.chance.choice([3, 30, 130])):
             await self.rename()
 
     async def release(self) -> None:
@@ -207,6 +207,7 @@ class World:
 
 
 @settings(max_examples=400)
-@given(st.lists(st.sampled_from(STEPS), min_size=20, max_size=80), st.randoms(use_true_random=False))
-def test_every_client_receives_exactly_the_truth(steps: list[str], chance: random.Random) -> None:
-    run_virtually(World(chance).live_through(steps))
+@given(st.lists(st.sampled_from(STEPS), min_size=20, max_size=80), st.integers(0, 2**32))
+def test_every_client_receives_exactly_the_truth(steps: list[str], seed: int) -> None:
+    # many small chances: drawing each from hypothesis would take longer than the test
+    run_virtually(World(random.Random(seed)).live_through(steps))

@@ -104,21 +104,21 @@ async def test_closing_a_stream_leaves() -> None:
 @virtually
 async def test_a_reader_that_stands_still_is_let_go_and_can_resume() -> None:
     session = Session()
-    stalled = session.tails.subscribe(KEY, after=0)
+    stalled = session.tails.subscribe(KEY)
+    first = asyncio.create_task(anext(stalled))
+    await settle()
     await session.commit(A)
-    assert (await anext(stalled)).cursor == 1
-    await session.commit(A)
-    assert (await anext(stalled)).cursor == 2
+    assert (await first).cursor == 1
     healthy = await session.watch()
 
     for _ in range(MAX_ITEMS + 1):
         await session.commit(A)
-    assert healthy.cursors == list(range(3, MAX_ITEMS + 4))
+    assert healthy.cursors == list(range(2, MAX_ITEMS + 3))
     with pytest.raises(SlowReader, match="resume"):
         await anext(stalled)
 
-    resumed = await session.watch(after=2)
-    assert resumed.cursors == list(range(3, MAX_ITEMS + 4))
+    resumed = await session.watch(after=1)
+    assert resumed.cursors == list(range(2, MAX_ITEMS + 3))
 
 
 @virtually
@@ -146,6 +146,34 @@ async def test_an_unexpected_failure_ends_the_streams_and_not_the_process() -> N
 
     assert isinstance(watcher.problem, TypeError)
     assert session.tails.readers == 0
+
+
+@virtually
+async def test_a_reader_that_replays_slowly_is_never_let_go() -> None:
+    session = Session()
+    session.log.commit(A)
+    slow = session.tails.subscribe(KEY, after=0)
+    seen = [(await anext(slow)).cursor]
+
+    await session.commit(*[A] * (2 * MAX_ITEMS))
+    while len(seen) < 2 * MAX_ITEMS + 1:
+        seen.append((await anext(slow)).cursor)
+    await slow.aclose()
+
+    assert seen == list(range(1, 2 * MAX_ITEMS + 2))
+
+
+@virtually
+async def test_a_stop_after_the_end_changes_nothing() -> None:
+    session = Session()
+    watcher = await session.watch()
+    session.log.deleted = True
+    await asyncio.sleep(31)
+
+    await session.tails.aclose()
+
+    assert watcher.ended
+    assert watcher.problem is None
 
 
 # mailboxes

@@ -28,7 +28,8 @@ class Server:
 
     def __init__(self) -> None:
         self.app: ASGIApp | None = None
-        self._listener = socket.socket()
+        # asyncio sends small pieces at once only on sockets that say that they are TCP
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen()
         self.port: int = self._listener.getsockname()[1]
