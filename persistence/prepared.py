@@ -3,8 +3,8 @@
 A statement that was executed once through SQLAlchemy is compiled to the driver's own SQL, with the
 functions that encode its parameters and decode its rows, and goes straight to the driver from then
 on (measured: about a quarter of the time). Everything else takes the ordinary way: statements built
-for one use, lists in parameters, and connections that somebody listens to. Both ways give the same
-rows; tests/persistence/test_prepared.py compares them.
+for one use, long lists in parameters, and connections that somebody listens to. Both ways give the
+same rows; tests/persistence/test_prepared.py compares them.
 """
 
 from __future__ import annotations
@@ -25,22 +25,27 @@ Row = tuple[Any, ...]
 """A row of a result, by position."""
 _FLOAT8 = 701
 """PostgreSQL's own number for a double: the only type whose decoder asks, and we have no other numerics."""
+LONGEST_LIST = 8
+"""A statement with a list in its parameters is prepared for each length of the list up to this one."""
 Values = Mapping[str, Any]
 Convert = Callable[[Any], Any]
 
 
 class Prepared:
-    """A statement in one driver's words."""
+    """A statement in one driver's words, for lists as long as those of the values it was made with."""
 
-    __slots__ = ("_decoders", "_encoders", "sql")
+    __slots__ = ("_decoders", "_encoders", "_lists", "sql")
 
-    def __init__(self, compiled: SQLCompiler, dialect: Dialect) -> None:
-        self.sql = compiled.string
-        constants = compiled.construct_params({}, _check=False)
-        encoders = compiled._bind_processors
+    def __init__(self, compiled: SQLCompiler, dialect: Dialect, values: Values) -> None:
+        constants = {**compiled.construct_params({}, _check=False), **_defaults(compiled)}
+        state = compiled.construct_expanded_state({**constants, **values})
+        self._lists = state.parameter_expansion
+        for name, parts in self._lists.items():
+            constants.update(zip(parts, constants[name] or (), strict=False))
+        self.sql = state.statement
         self._encoders = [
-            (name, cast("Convert | None", encoders.get(name)), constants.get(name))
-            for name in compiled.positiontup or ()
+            (name, cast("Convert | None", state.processors.get(name)), constants.get(name))
+            for name in state.positiontup or ()
         ]
         decoders = [
             column.type._cached_result_processor(dialect, _FLOAT8) for column in compiled._result_columns
@@ -49,10 +54,20 @@ class Prepared:
 
     def encode(self, values: Values) -> list[Any]:
         """Parameters in the driver's order and types."""
+        if self._lists:
+            values = self._spread(values)
         return [
             encode(values.get(name, constant)) if encode is not None else values.get(name, constant)
             for name, encode, constant in self._encoders
         ]
+
+    def _spread(self, values: Values) -> Values:
+        """The values with each part of a list under its own name."""
+        spread = dict(values)
+        for name, parts in self._lists.items():
+            if name in values:
+                spread.update(zip(parts, values[name], strict=True))
+        return spread
 
     def decode(self, found: Sequence[Sequence[Any]]) -> list[Row]:
         """Rows in Python's types."""
@@ -65,34 +80,46 @@ class Prepared:
         return [tuple(row) for row in rows]
 
 
+Form = tuple[str | int, ...]
+"""What makes another SQL text of the same statement: an insert's columns, or the lengths of lists."""
+
+
 class Shortcuts:
     """The prepared statements of one dialect; forgets those whose statement is gone."""
 
     def __init__(self) -> None:
-        self._known: WeakKeyDictionary[sa.Executable, dict[tuple[str, ...], Prepared | None]] = (
-            WeakKeyDictionary()
-        )
+        self._known: WeakKeyDictionary[sa.Executable, dict[Form, Prepared | None]] = WeakKeyDictionary()
 
-    def of(self, statement: sa.Executable, columns: tuple[str, ...], dialect: Dialect) -> Prepared | None:
+    def of(self, statement: sa.Executable, form: Form, values: Values, dialect: Dialect) -> Prepared | None:
         """The prepared statement; None when it must go the ordinary way, as every one does once."""
         forms = self._known.get(statement)
         if forms is None:
             self._known[statement] = {}
             return None
-        if columns not in forms:
-            forms[columns] = _prepare(statement, columns, dialect)
-        return forms[columns]
+        if form not in forms:
+            forms[form] = _prepare(statement, values, dialect)
+        return forms[form]
 
 
-def _prepare(statement: sa.Executable, columns: tuple[str, ...], dialect: Dialect) -> Prepared | None:
+def _prepare(statement: sa.Executable, values: Values, dialect: Dialect) -> Prepared | None:
+    is_insert = isinstance(statement, sa.Insert)
     compiled = cast("sa.ClauseElement", statement).compile(
-        dialect=dialect, column_keys=list(columns) if columns else None
+        dialect=dialect, column_keys=list(values) if is_insert else None
     )
-    if not isinstance(compiled, SQLCompiler):
+    if not isinstance(compiled, SQLCompiler) or compiled.literal_execute_params:
         return None
-    if compiled.post_compile_params or compiled.literal_execute_params or compiled.insert_prefetch:
+    if len(_defaults(compiled)) < len(compiled.insert_prefetch):
         return None
-    return Prepared(compiled, dialect)
+    return Prepared(compiled, dialect, values)
+
+
+def _defaults(compiled: SQLCompiler) -> dict[str, Any]:
+    """What an insert fills in that its rows do not name, as far as it is the same each time."""
+    return {
+        column.key: column.default.arg
+        for column in compiled.insert_prefetch
+        if column.default is not None and column.default.is_scalar
+    }
 
 
 _SHORTCUTS = {"sqlite": Shortcuts(), "postgresql": Shortcuts()}
@@ -100,7 +127,7 @@ _SHORTCUTS = {"sqlite": Shortcuts(), "postgresql": Shortcuts()}
 
 def rows(connection: sa.Connection, statement: sa.Executable, values: Values) -> Sequence[Row]:
     """Every row of the result."""
-    prepared = _shortcut(connection, statement, ())
+    prepared = _shortcut(connection, statement, _lengths(values), values)
     if prepared is None:
         return cast("Sequence[Row]", connection.execute(statement, values).fetchall())
     return prepared.decode(_driver(connection).fetch(prepared.sql, prepared.encode(values)))
@@ -108,7 +135,7 @@ def rows(connection: sa.Connection, statement: sa.Executable, values: Values) ->
 
 def matched(connection: sa.Connection, statement: sa.Executable, values: Values) -> int:
     """Execute a change; the number of rows that it matched."""
-    prepared = _shortcut(connection, statement, ())
+    prepared = _shortcut(connection, statement, _lengths(values), values)
     if prepared is None:
         return connection.execute(statement, values).rowcount
     return _driver(connection).execute(prepared.sql, prepared.encode(values))
@@ -116,19 +143,25 @@ def matched(connection: sa.Connection, statement: sa.Executable, values: Values)
 
 def insert(connection: sa.Connection, statement: sa.Insert, new: Sequence[Values]) -> None:
     """Insert rows of the same columns."""
-    prepared = _shortcut(connection, statement, tuple(new[0]))
+    prepared = _shortcut(connection, statement, tuple(new[0]), new[0])
     if prepared is None:
         connection.execute(statement, new)
         return
     _driver(connection).insert(prepared.sql, [prepared.encode(row) for row in new])
 
 
+def _lengths(values: Values) -> Form:
+    return tuple(len(value) for value in values.values() if type(value) is list)
+
+
 def _shortcut(
-    connection: sa.Connection, statement: sa.Executable, columns: tuple[str, ...]
+    connection: sa.Connection, statement: sa.Executable, form: Form, values: Values
 ) -> Prepared | None:
     if connection.dispatch.before_cursor_execute:
         return None
-    return _SHORTCUTS[connection.dialect.name].of(statement, columns, connection.dialect)
+    if any(isinstance(length, int) and not 0 < length <= LONGEST_LIST for length in form):
+        return None
+    return _SHORTCUTS[connection.dialect.name].of(statement, form, values, connection.dialect)
 
 
 class _Sqlite:

@@ -34,8 +34,8 @@ class SessionSaved:
 class MessageSent:
     """Sent."""
 
-    question: Message = strawberry.field(
-        description="What was sent (not `message`, which every Problem has with another type)."
+    message: Message = strawberry.field(
+        description="What was sent. Beside `Problem { message }` one of the two needs an alias: their types differ."
     )
     run: Run = strawberry.field(description="The answer being made.")
 
@@ -205,7 +205,7 @@ async def _sent(info: Info, sending: Awaitable[Begun], *, seconds: float = 0.0) 
     if seconds:
         await context.services.wait_for_run(context.scope, begun, seconds=seconds)
     question, run = await context.scope.read(partial(_question_and_run, run_id=begun.run_id))
-    return MessageSent(question=Message.of(question), run=Run.of(run))
+    return MessageSent(message=Message.of(question), run=Run.of(run))
 
 
 def _question_and_run(tx: UserTx, *, run_id: UUID) -> tuple[entities.Message, entities.Run]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -64,4 +65,13 @@ class DrainingHttp(_Draining, HttpToolsProtocol):
 
 
 class DrainingWebSocket(_Draining, WebSocketsSansIOProtocol):
-    """WebSockets; give it to uvicorn as `ws`."""
+    """WebSockets; give it to uvicorn as `ws`.
+
+    The closing frame does not wait for the client to read: it queues behind what was sent before and
+    tells a client that reads on in time why its connection ended.
+    """
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] == "websocket.close":
+            self.writable.set()
+        await super().send(message)

@@ -40,7 +40,7 @@ _EDIT_AGENT = """mutation($id: ID!, $version: Int!, $input: AgentInput!) {
 _SESSION = """mutation($id: ID!, $title: String!) {
   createSession(projectId: $id, title: $title, idempotencyKey: $title) {
     __typename ... on SessionSaved { session { id } } } }"""
-_SENT = """{ __typename ... on MessageSent { question { id } run { id status answer { id } } } }"""
+_SENT = """{ __typename ... on MessageSent { message { id } run { id status answer { id } } } }"""
 _SEND = f"""mutation($id: ID!, $content: String!, $agent: String, $key: String!, $wait: Float) {{
   sendMessage(sessionId: $id, waitSeconds: $wait,
     input: {{content: $content, targetAgent: $agent, idempotencyKey: $key}}) {_SENT} }}"""
@@ -120,7 +120,7 @@ async def _first_part(call: Caller, person: Person, mark: str) -> dict[str, Any]
     broken = await _agent(call, project, f"{mark}-broken", model={"provider": "nobody", "name": "none"})
     session = (await call(_SESSION, id=project, title=f"{mark} chat"))["session"]["id"]
     sent = await _send(call, session, agent, f"{mark} asks what is 2+2", "first")
-    await _settled(call, await call(_EDIT, id=sent["question"]["id"], content=f"{mark} asks again", key="edit"))
+    await _settled(call, await call(_EDIT, id=sent["message"]["id"], content=f"{mark} asks again", key="edit"))
     failed = await _send(call, session, broken, f"{mark} asks in vain", "vain")
     return {
         "person": person,
@@ -128,7 +128,7 @@ async def _first_part(call: Caller, person: Person, mark: str) -> dict[str, Any]
         "project": uuid_of(Kind.PROJECT, project),
         "agent": uuid_of(Kind.AGENT, agent),
         "session": uuid_of(Kind.SESSION, session),
-        "question": uuid_of(Kind.MESSAGE, sent["question"]["id"]),
+        "question": uuid_of(Kind.MESSAGE, sent["message"]["id"]),
         "answer": uuid_of(Kind.MESSAGE, sent["run"]["answer"]["id"]),
         "run": uuid_of(Kind.RUN, sent["run"]["id"]),
         "failed_run": uuid_of(Kind.RUN, failed["run"]["id"]),
@@ -167,15 +167,15 @@ async def _deleted(call: Caller, project: str, mark: str) -> tuple[tuple[Kind, U
     session = (await call(_SESSION, id=project, title=f"{mark} gone"))["session"]["id"]
     sent = await _send(call, session, agent, f"{mark} forgets", "forget")
     second = await _send(call, session, agent, f"{mark} forgets more", "forget more")
-    await call(_DELETE_MESSAGE, id=sent["question"]["id"])
+    await call(_DELETE_MESSAGE, id=sent["message"]["id"])
     await call(_DELETE.format("Agent"), id=agent)
     await call(_DELETE.format("Session"), id=session)
     return (
         (Kind.PROJECT, uuid_of(Kind.PROJECT, other)),
         (Kind.AGENT, uuid_of(Kind.AGENT, agent)),
         (Kind.SESSION, uuid_of(Kind.SESSION, session)),
-        (Kind.MESSAGE, uuid_of(Kind.MESSAGE, sent["question"]["id"])),
-        (Kind.MESSAGE, uuid_of(Kind.MESSAGE, second["question"]["id"])),
+        (Kind.MESSAGE, uuid_of(Kind.MESSAGE, sent["message"]["id"])),
+        (Kind.MESSAGE, uuid_of(Kind.MESSAGE, second["message"]["id"])),
         (Kind.RUN, uuid_of(Kind.RUN, second["run"]["id"])),
     )
 

@@ -37,7 +37,7 @@ mutation Session($project: ID!) {
   }
 }
 """
-_SENT = "__typename ... on MessageSent { question { id } run { id } } ... on Problem { problem: message }"
+_SENT = "__typename ... on MessageSent { message { id } run { id } } ... on Problem { problem: message }"
 _SEND = f"""
 mutation Send($session: ID!, $input: SendMessageInput!) {{
   sendMessage(sessionId: $session, input: $input) {{ {_SENT} }}
@@ -138,7 +138,7 @@ class Api:
 def _sent(answer: Object) -> tuple[str, str] | None:
     if answer["__typename"] != "MessageSent":
         return None
-    return str(cast("Event", answer["question"])["id"]), str(cast("Event", answer["run"])["id"])
+    return str(cast("Event", answer["message"])["id"]), str(cast("Event", answer["run"])["id"])
 
 
 async def _call(

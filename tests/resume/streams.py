@@ -146,7 +146,14 @@ class EventStream:
 
     @classmethod
     async def connected(
-        cls, http: httpx.AsyncClient, server: str, *, token: str, session_id: str, after: int | None, last: int
+        cls,
+        http: httpx.AsyncClient,
+        server: str,
+        *,
+        token: str,
+        session_id: str,
+        after: int | None,
+        last: int,
     ) -> EventStream:
         """A stream whose headers have arrived; `last` goes as Last-Event-ID and wins over `after`."""
         variables = {"session": session_id, "after": None if after is None else str(after)}

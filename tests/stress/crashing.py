@@ -37,7 +37,7 @@ from tests.stress.crowd import settle_one
 
 TOKENS_PER_SECOND = 200
 LIVE_CALLS = ("begin", "append", "publish", "finish")
-PATIENCE_S = 30
+PATIENCE_S = 6
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,8 +87,7 @@ async def test_an_edited_question_is_routed_again_when_nobody_was_named_or_the_a
     session_id = await world.session(owner)
     routed = await world.say(owner, session_id, "Write a poem, poet", auto=True)
     named = await world.say(owner, session_id, "Hi", target="coder")
-    async with world.serving():
-        await world.work_off(world.another_worker())
+    await world.work_off()
     await delete_agent(world.scope(owner), owner.agents["coder"], cancel=cancels_nothing)
 
     for number, begun in enumerate((routed, named)):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from functools import partial
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +14,7 @@ from domain.conversations.entities import MessageStatus, RunStatus
 from domain.conversations.stop import STOPPED
 from domain.errors import NotFound
 from domain.events.live import Delta, SessionKey
+from domain.tasks.entities import TaskKey
 from tests.persistence.people import together
 from tests.worlds import World, until
 
@@ -35,7 +39,8 @@ async def test_a_run_that_is_being_answered_ends_at_once_and_keeps_its_text(worl
     assert (await world.agent(owner)).queue.running == 0
     assert await world.open_tasks(owner) == []
     assert world.model.closed == 1, "the model's stream is closed"
-    assert {"cancel": str(begun.claim.task.task_id)} in world.engine_hints() if begun.claim else False
+    assert begun.claim is not None
+    assert {"cancel": str(begun.claim.task.task_id)} in world.engine_hints()
     channel, hint = f"project:{owner.user_id}:{owner.project_id}", {"kind": "AGENT_CHANGED"}
     assert (channel, {**hint, "agent_id": str(owner.agents["coder"])}) in world.hints.sent
     assert await world.live.writing(SessionKey(owner.user_id, session_id)) == []
@@ -91,6 +96,11 @@ async def test_stopped_twice_at_once_it_is_stopped_once(world: World) -> None:
     assert (await world.agent(owner)).queue.running == 0
 
 
+async def claimed(world: World, key: TaskKey, worker_id: UUID) -> None:
+    with suppress(NotReady):
+        await world.scopes.open(key.user_id).write(partial(claim, key=key, worker_id=worker_id))
+
+
 async def test_a_stop_that_meets_a_claim_is_not_lost(world: World) -> None:
     owner = await world.owner(limit=1)
     session_id, other_id = await world.session(owner), await world.session(owner)
@@ -102,13 +112,7 @@ async def test_a_stop_that_meets_a_claim_is_not_lost(world: World) -> None:
         await world.stop(world.scope(owner), first.run_id)
         (key,) = await world.queue.ready(limit=1)
 
-        async def claimed() -> None:
-            try:
-                await world.scope(owner).write(lambda tx: claim(tx, key, worker_id=worker.worker_id))  # noqa: B023 - awaited in this round
-            except NotReady:
-                pass
-
-        await together([claimed(), world.stop(world.scope(owner), queued.run_id)])
+        await together([claimed(world, key, worker.worker_id), world.stop(world.scope(owner), queued.run_id)])
 
         assert (await world.run_of(owner, queued)).status is RunStatus.CANCELLED
         queue = (await world.agent(owner)).queue

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from domain.events.audience import Audience
 from domain.events.items import ReadersClosed, SessionItem, SlowReader
 from domain.events.kinds import SessionRenamed
 from domain.events.live import Delta
@@ -242,6 +243,18 @@ def test_a_reader_that_was_let_go_holds_no_items() -> None:
 
     with pytest.raises(SlowReader):
         run_virtually(drained(mailbox))
+
+
+def test_only_the_first_end_of_an_audience_counts() -> None:
+    audience = Audience()
+    mailbox = audience.join(after=0)
+
+    audience.end(last=item(3))
+    audience.end(SlowReader())
+
+    assert run_virtually(drained(mailbox)) == []
+    assert [item.cursor for item in run_virtually(drained(audience.join(after=2)))] == [3]
+    assert run_virtually(drained(audience.join(after=3))) == []
 
 
 def test_only_the_first_end_counts() -> None:

@@ -68,7 +68,7 @@ class Api:
         return message
 
 
-REASON = "__typename ... on Problem { message }"
+REASON = "__typename ... on Problem { problem: message }"
 PROBLEM = f"{REASON} ... on Invalid {{ fields {{ path message }} }}"
 SIGNED_IN = "... on SignedIn { accessToken refreshToken accessExpiresAt refreshExpiresAt user { id email } }"
 REGISTER = f"mutation ($input: CredentialsInput!) {{ register(input: $input) {{ {PROBLEM} {SIGNED_IN} }} }}"
@@ -98,7 +98,7 @@ RUN = f"""
     usage {{ inputTokens outputTokens cost modelCalls seconds }}
     question {{ id content }} answer {{ {MESSAGE} }} session {{ id }}
 """
-SENT = f"... on MessageSent {{ question {{ {MESSAGE} }} run {{ {RUN} }} }}"
+SENT = f"... on MessageSent {{ message {{ {MESSAGE} }} run {{ {RUN} }} }}"
 SEND = f"""
 mutation ($session: ID!, $input: SendMessageInput!, $wait: Float) {{
     sendMessage(sessionId: $session, input: $input, waitSeconds: $wait) {{

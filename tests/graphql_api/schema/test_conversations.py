@@ -82,7 +82,7 @@ async def test_an_unknown_handle_is_answered_with_those_there_are(api: Api) -> N
     answer = await api.data(SEND, session=session, input={"content": "@nobody hi", "idempotencyKey": "k"})
 
     assert answer["__typename"] == "NotFound"
-    assert "@CodeAssistant, @DataAnalyst, @DocumentWriter" in answer["message"]
+    assert "@CodeAssistant, @DataAnalyst, @DocumentWriter" in answer["problem"]
 
 
 async def test_bad_messages_change_nothing(api: Api) -> None:
@@ -147,7 +147,7 @@ async def test_an_edit_is_a_sibling_and_becomes_the_head(api: Api) -> None:
     _, session = await opened(api)
     sent = await api.ask(session, "@CodeAssistant what is 1+1", "k1")
 
-    edited = await api.data(EDIT, id=sent["question"]["id"], content="what is 5+5", key="k2")
+    edited = await api.data(EDIT, id=sent["message"]["id"], content="what is 5+5", key="k2")
     run = await ended(api, edited["run"]["id"])
 
     assert "10" in run["answer"]["content"]
@@ -155,9 +155,9 @@ async def test_an_edit_is_a_sibling_and_becomes_the_head(api: Api) -> None:
     history = await api.data(HISTORY, id=session)
     assert history["head"]["id"] == run["answer"]["id"]
     question = history["messages"]["nodes"][0]
-    assert {it["id"] for it in question["siblings"]} == {sent["question"]["id"], edited["question"]["id"]}
+    assert {it["id"] for it in question["siblings"]} == {sent["message"]["id"], edited["message"]["id"]}
     old = await api.data(HISTORY, id=session, leaf=sent["run"]["answer"]["id"])
-    assert old["messages"]["nodes"][0]["id"] == sent["question"]["id"]
+    assert old["messages"]["nodes"][0]["id"] == sent["message"]["id"]
     refused = await api.data(EDIT, id=run["answer"]["id"], content="mine now", key="k3")
     assert refused["__typename"] == "Invalid"
 
@@ -170,7 +170,7 @@ async def test_a_retry_answers_the_same_question_again(api: Api) -> None:
     run = await ended(api, again["run"]["id"])
 
     assert run["status"] == "SUCCEEDED"
-    assert again["question"]["id"] == sent["question"]["id"]
+    assert again["message"]["id"] == sent["message"]["id"]
     history = await api.data(HISTORY, id=session)
     assert len(history["messages"]["nodes"][1]["siblings"]) == 2
     runs = await api.data(
@@ -215,14 +215,14 @@ async def test_a_message_is_deleted_with_everything_below_it(api: Api) -> None:
     first = await api.ask(session, "@CodeAssistant what is 1+1", "k1")
     second = await api.ask(session, "@CodeAssistant what is 2+2", "k2")
 
-    deleted = await api.data(DELETE_MESSAGE, id=second["question"]["id"])
+    deleted = await api.data(DELETE_MESSAGE, id=second["message"]["id"])
 
     assert deleted["__typename"] == "Deleted"
     history = await api.data(HISTORY, id=session)
     assert history["head"]["id"] == first["run"]["answer"]["id"]
     assert history["messages"]["totalCount"] == 2
     assert await api.data("query ($id: ID!) { run(id: $id) { id } }", id=second["run"]["id"]) is None
-    assert (await api.data(DELETE_MESSAGE, id=second["question"]["id"]))["__typename"] == "NotFound"
+    assert (await api.data(DELETE_MESSAGE, id=second["message"]["id"]))["__typename"] == "NotFound"
 
 
 async def test_the_first_page_of_an_empty_session_is_empty(api: Api) -> None:

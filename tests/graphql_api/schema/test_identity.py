@@ -131,7 +131,7 @@ async def test_a_closed_server_registers_nobody(nobody: Api) -> None:
     answer = await nobody.data(REGISTER, input=ADA)
 
     assert answer["__typename"] == "Invalid"
-    assert "closed" in answer["message"]
+    assert "closed" in answer["problem"]
 
 
 async def test_the_rate_limit_and_the_system_tell_about_themselves(api: Api) -> None:
