@@ -45,7 +45,7 @@ _SEND = f"""
 mutation Send($session: ID!, $input: SendMessageInput!, $seconds: Float) {{
   sendMessage(sessionId: $session, input: $input, waitSeconds: $seconds) {{
     __typename
-    ... on MessageSent {{ question {{ id }} run {{ id status answer {{ id content model }} }} }}
+    ... on MessageSent {{ run {{ id status answer {{ id content model }} }} }}
     {_PROBLEM}
   }}
 }}"""

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.util import await_only
 
 Row = tuple[Any, ...]
@@ -43,8 +44,9 @@ class Prepared:
         for name, parts in self._lists.items():
             constants.update(zip(parts, constants[name] or (), strict=False))
         self.sql = state.statement
+        processors = {**compiled._bind_processors, **state.processors}  # those of plain values, and of lists' parts
         self._encoders = [
-            (name, cast("Convert | None", state.processors.get(name)), constants.get(name))
+            (name, cast("Convert | None", processors.get(name)), constants.get(name))
             for name in state.positiontup or ()
         ]
         decoders = [
@@ -97,6 +99,8 @@ class Shortcuts:
             self._known[statement] = {}
             return None
         if form not in forms:
+            if any(isinstance(length, int) and not 0 < length <= LONGEST_LIST for length in form):
+                return None
             forms[form] = _prepare(statement, values, dialect)
         return forms[form]
 
@@ -118,7 +122,7 @@ def _defaults(compiled: SQLCompiler) -> dict[str, Any]:
     return {
         column.key: column.default.arg
         for column in compiled.insert_prefetch
-        if column.default is not None and column.default.is_scalar
+        if isinstance(column.default, ScalarElementColumnDefault)
     }
 
 
@@ -158,8 +162,6 @@ def _shortcut(
     connection: sa.Connection, statement: sa.Executable, form: Form, values: Values
 ) -> Prepared | None:
     if connection.dispatch.before_cursor_execute:
-        return None
-    if any(isinstance(length, int) and not 0 < length <= LONGEST_LIST for length in form):
         return None
     return _SHORTCUTS[connection.dialect.name].of(statement, form, values, connection.dialect)
 

@@ -136,7 +136,7 @@ class SqliteSnapshot:
             connection, self._connection = self._connection, None
             try:
                 if connection is not None:
-                    await _in_thread(self._threads, lambda _: connection.close(), None)
+                    connection.close()  # ends a view of the file: nothing to wait for in a thread
             finally:
                 if self._admitted:
                     self._admitted = False

@@ -26,7 +26,8 @@ from domain.agents.entities import Agent
 from domain.agents.inputs import AgentInput
 from domain.agents.runner import Runner, RunnerLimits
 from domain.agents.versions import AgentVersions
-from domain.bus.worker import Worker, WorkerTimes
+from domain.bus.ports import EngineQueue
+from domain.bus.worker import Work, Worker, WorkerTimes
 from domain.conversations.begin import Begin, Begun
 from domain.conversations.delete_message import DeleteMessage
 from domain.conversations.entities import Message, Run, Session
@@ -96,8 +97,10 @@ class ScriptedModel:
             while self.held:
                 self.waiting += 1
                 self._going.clear()
-                await self._going.wait()
-                self.waiting -= 1
+                try:
+                    await self._going.wait()
+                finally:
+                    self.waiting -= 1
             if self.problem is not None:
                 raise self.problem
             yield ModelFinished("scripted-1", "stop", ModelUsage(11, 7), 42, price_known=True, tool_calls=())
@@ -128,13 +131,15 @@ class HeardLive(MemoryLive):
 
 
 class HeardHints(MemoryHints):
-    """Hints inside one process, which also keeps them."""
+    """Hints inside one process, which also keeps them, and can lose them."""
 
     sent: list[tuple[str, Mapping[str, object]]]
+    lost = False
 
     async def send(self, channel: str, hint: Mapping[str, object]) -> None:
         self.sent.append((channel, hint))
-        await super().send(channel, hint)
+        if not self.lost:
+            await super().send(channel, hint)
 
 
 @dataclass(frozen=True)
@@ -164,6 +169,8 @@ class World:
         self.model = ScriptedModel()
         self.worker = self.another_worker(capacity=capacity)
         self.send = Send(begin=Begin(new_id=self.new_id, labour=self.worker), labour=self.worker)
+        nobody = self.another_worker(capacity=0)
+        self.send_to_queue = Send(begin=Begin(new_id=self.new_id, labour=nobody), labour=nobody)
         self.stop = Stop(live=self.live)
         self.sessions = Sessions(new_id=self.new_id, live=self.live)
         self.delete_message = DeleteMessage(live=self.live)
@@ -183,16 +190,22 @@ class World:
         )
 
     def another_worker(
-        self, *, capacity: int = 10, times: WorkerTimes | None = None, limits: RunnerLimits | None = None
+        self,
+        *,
+        capacity: int = 10,
+        times: WorkerTimes | None = None,
+        limits: RunnerLimits | None = None,
+        queue: EngineQueue | None = None,
+        work: Work | None = None,
     ) -> Worker:
         """A worker with a name of its own, as another process has it."""
         return Worker(
             self.new_id(),
-            queue=self.queue,
+            queue=queue or self.queue,
             scopes=self.scopes,
             live=self.live,
             hints=self.hints,
-            work=self.runner(limits=limits),
+            work=work or self.runner(limits=limits),
             capacity=capacity,
             monotonic=self.clock.monotonic_s,
             times=times,
@@ -260,12 +273,17 @@ class World:
         parent_id: UUID | None = None,
         key: str | None = None,
         auto: bool = False,
+        queued: bool = False,
     ) -> Begun:
-        """Send a message; a key of its own unless one is given, to the first agent unless another is named."""
+        """Send a message; a key of its own unless one is given, to the first agent unless another is named.
+
+        A message that is `queued` waits for a worker, as if it came through another process.
+        """
         if target is None and not auto and not content.lstrip().startswith("@"):
             target = next(iter(owner.agents.values()))
         new = NewMessageInput(content, str(self.new_id()) if key is None else key, target, parent_id)
-        return await self.send.message(self.scope(owner), session_id, new)
+        send = self.send_to_queue if queued else self.send
+        return await send.message(self.scope(owner), session_id, new)
 
     async def asked(
         self,
@@ -324,6 +342,14 @@ class World:
         facts = await self.log.facts(SessionKey(owner.user_id, session_id), after=0, limit=100_000)
         assert [fact.seq for fact in facts] == list(range(1, len(facts) + 1))
         return facts
+
+    def connections_held(self) -> int:
+        """Connections that are out of their pools."""
+        if isinstance(self.database, PostgresDatabase):
+            pools = [self.database.engine.sync_engine.pool]
+        else:
+            pools = [engine.pool for engine in self.database.engines]
+        return sum(cast("sa.QueuePool", pool).checkedout() for pool in pools)
 
     def engine_hints(self) -> list[Mapping[str, object]]:
         """What workers were told."""

@@ -20,6 +20,8 @@ from domain.tasks.entities import Claim, TaskKey, TaskStatus
 log = logging.getLogger("codelab.engine")
 
 BATCH = 16
+CONTENTION_S = 0.005
+"""The first pause after others were faster; it doubles up to the poll."""
 CANCEL_S = 5.0
 """How long a cancelled task may take to clean up behind itself before it is left alone."""
 RETURN_S = 5.0
@@ -198,12 +200,20 @@ class Worker:
                 _let_go(held)
 
     async def _claim_all(self) -> None:
+        pause_s = CONTENTION_S
+        while await self._claim_some():
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, self._times.poll_s)
+
+    async def _claim_some(self) -> bool:
+        """Claim while there is anything; whether something was left that others were reaching for too."""
         async with self._claiming:
             while room := self._room():
                 keys = await self._queue.ready(limit=min(BATCH, room))
                 claimed = [await self._claim(key) for key in keys if self._room()]
                 if not any(claimed):
-                    return
+                    return bool(claimed)
+        return False
 
     async def _claim(self, key: TaskKey) -> bool:
         scope = self._scopes.open(key.user_id)

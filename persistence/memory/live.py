@@ -12,7 +12,7 @@ from broadcaster import Broadcast
 
 from domain.events.kinds import Fact
 from domain.events.live import BUFFER_TTL_S, TEXT_TTL_S, Appended, Delta, SessionKey, TextSoFar
-from persistence.channels import listening
+from persistence.memory.channels import MemoryChannels
 from persistence.memory.live_session import LiveSession
 
 MAX_SESSIONS = 10_000
@@ -32,7 +32,7 @@ class MemoryLive:
     def __init__(
         self, broadcast: Broadcast, *, monotonic_s: Callable[[], float], max_sessions: int = MAX_SESSIONS
     ) -> None:
-        self._broadcast = broadcast
+        self._channels = MemoryChannels(broadcast)
         self._now_s = monotonic_s
         self._max_sessions = max_sessions
         self._sessions: OrderedDict[SessionKey, LiveSession] = OrderedDict()
@@ -71,13 +71,13 @@ class MemoryLive:
         return [] if session is None else session.writing(now_s=self._now_s())
 
     def listen(self, key: SessionKey) -> AbstractAsyncContextManager[AsyncIterator[Fact | Delta]]:
-        return listening(self._broadcast, _channel(key), read=_items)
+        return self._channels.listen(_channel(key), read=_items)
 
     async def drop(self, key: SessionKey) -> None:
         self._sessions.pop(key, None)
 
     async def _send(self, key: SessionKey, item: Fact | Delta) -> None:
-        await self._broadcast.publish(_channel(key), item)
+        await self._channels.send(_channel(key), item)
 
     def _touch(self, key: SessionKey) -> LiveSession:
         """The session's state; forgets those that are idle or too many, longest idle first."""

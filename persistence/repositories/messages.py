@@ -90,17 +90,22 @@ def _below() -> sa.Select[Any]:
     return select(tree.c.id).order_by(tree.c.depth)
 
 
-def _siblings() -> sa.Select[Any]:
-    """For each of some messages, the messages with the same parent."""
+def _siblings() -> sa.CompoundSelect[Any]:
+    """For each of some messages, the messages with the same parent.
+
+    Two searches, because PostgreSQL has no index for IS NOT DISTINCT FROM, nor SQLite one for OR (measured
+    for 50 of 3,000 messages: 53 and 73 ms instead of 3).
+    """
     asked = t.alias("asked")
-    same = sa.and_(
-        t.c.session_id == asked.c.session_id, t.c.parent_id.is_not_distinct_from(asked.c.parent_id)
-    )
-    return (
-        select(asked.c.id, *COLUMNS, source=join(asked, t, same))
-        .where(asked.c.id.in_(any_of("ids")))
-        .order_by(t.c.position)
-    )
+    ids, same_session = any_of("ids"), t.c.session_id == asked.c.session_id
+
+    def with_parent(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
+        source = join(asked, t, sa.and_(same_session, *conditions))
+        return select(asked.c.id, *COLUMNS, t.c.position, source=source).where(asked.c.id.in_(ids))
+
+    children = with_parent(t.c.parent_id == asked.c.parent_id)
+    roots = with_parent(t.c.parent_id.is_(None), asked.c.parent_id.is_(None))
+    return sa.union_all(children, roots).order_by("position")
 
 
 def _newest_leaf() -> sa.Select[Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import sqlalchemy as sa
 
 from domain.bus.claim import claim
 from domain.identity.refresh_tokens import token_hash
@@ -16,11 +18,13 @@ from graphql_api.app.main import Parts, open_parts
 from graphql_api.app.setting_types import ProcessRole
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
-from graphql_api.schema.ids import Kind, maybe
+from graphql_api.schema.ids import Kind, maybe, shown
+from persistence.tables.identity import sign_in_links, sign_ins
 from tests.isolation.api import PROBLEMS, Api
 from tests.isolation.people import People, Person, Place
 
 PASSWORD = "correct horse battery staple"
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 LEASE_S = 1e8
 """The answers that are being written belong to a worker that never comes back."""
 _WAIT_S = 20
@@ -48,7 +52,7 @@ _EDIT = f"""mutation($id: ID!, $content: String!, $key: String!) {{
   editMessage(messageId: $id, content: $content, idempotencyKey: $key) {_SENT} }}"""
 _DELETE = "mutation($id: ID!) {{ delete{0}(id: $id) {{ __typename }} }}"
 _DELETE_MESSAGE = "mutation($id: ID!) { deleteMessage(messageId: $id) { __typename } }"
-_RUN = "query($id: ID!) { run(id: $id) { status } }"
+_RUN = "query($id: ID!) { run(id: $id) { __typename status } }"
 
 
 @asynccontextmanager
@@ -96,10 +100,11 @@ async def _person(parts: Parts, api: Api, name: str) -> Person:
     user_id, token = uuid_of(Kind.USER, made["user"]["id"]), made["accessToken"]
     chosen = {"language": "EN", "theme": "DARK" if name == "alice" else "LIGHT", "approvalTimeoutSeconds": 77}
     await Caller(api, token)(_PREFER, input=chosen)
-    link = f"link-of-{name}"
+    link, link_id = f"link-of-{name}", new_id()
     await parts.stores.scopes.open(user_id).write(
-        lambda tx: tx.identity.add_link(new_id(), token_hash=token_hash(link))
+        lambda tx: tx.identity.add_link(link_id, token_hash=token_hash(link))
     )
+    await _what_has_expired(parts, user_id)
     return Person(
         name=name,
         email=email,
@@ -108,7 +113,20 @@ async def _person(parts: Parts, api: Api, name: str) -> Person:
         token=token,
         refresh_token=made["refreshToken"],
         link_token=link,
+        link=link_id,
     )
+
+
+async def _what_has_expired(parts: Parts, user_id: UUID) -> None:
+    """A sign-in and a link that are over and not purged yet."""
+    old = {"user_id": user_id, "id": new_id(), "token_hash": f"old of {user_id}", "expires_at": LONG_AGO}
+    times = {"created_at": LONG_AGO, "last_used_at": LONG_AGO}
+
+    def insert(connection: sa.Connection) -> None:
+        connection.execute(sa.insert(sign_ins), old | times)
+        connection.execute(sa.insert(sign_in_links), old)
+
+    await parts.stores.database.write(insert, user_id=user_id)
 
 
 async def _first_part(call: Caller, person: Person, mark: str) -> dict[str, Any]:
@@ -138,8 +156,6 @@ async def _first_part(call: Caller, person: Person, mark: str) -> dict[str, Any]
 
 async def _second_part(parts: Parts, call: Caller, made: dict[str, Any]) -> dict[str, Any]:
     """What takes the absence of a worker: an answer that is being written, and one that waits."""
-    from graphql_api.schema.ids import shown
-
     mark, agent = made["mark"], shown(Kind.AGENT, made["agent"])
     project = shown(Kind.PROJECT, made["project"])
     session = (await call(_SESSION, id=project, title=f"{mark} busy"))["session"]["id"]
@@ -192,11 +208,8 @@ async def _send(call: Caller, session: str, agent: str, content: str, key: str) 
 
 async def _settled(call: Caller, sent: dict[str, Any]) -> None:
     """Nothing can be waited for but messages that are sent, and the engine is quick."""
-    while (await call(_RUN_RESULT, id=sent["run"]["id"]))["status"] in ("QUEUED", "RUNNING"):
+    while (await call(_RUN, id=sent["run"]["id"]))["status"] in ("QUEUED", "RUNNING"):
         pass
-
-
-_RUN_RESULT = "query($id: ID!) { run(id: $id) { __typename status } }"
 
 
 def uuid_of(kind: Kind, text: str) -> UUID:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import pytest
@@ -27,6 +28,8 @@ from tests.isolation.building import build
 from tests.isolation.people import People
 from tests.isolation.rows import Rows, everything
 from tests.launchers.postgres import PostgresServer
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +57,18 @@ class App:
         database = self.parts.stores.database
         return database.engines if isinstance(database, SqliteDatabase) else (database.engine.sync_engine,)
 
-    async def rows(self) -> Rows:
-        """Everything that is stored, as the database's own superuser sees it."""
+    async def as_superuser(self, work: Callable[[sa.Connection], T]) -> T:
+        """Run a read without an owner and without a role."""
         database = self.parts.stores.database
         if isinstance(database, SqliteDatabase):
             with database.engines[1].connect() as connection:
-                return everything(connection)
+                return work(connection)
         async with database.engine.connect() as lasting:
-            return await lasting.run_sync(everything)
+            return await lasting.run_sync(work)
+
+    async def rows(self) -> Rows:
+        """Everything that is stored."""
+        return await self.as_superuser(everything)
 
 
 def settings(folder: Path, url: str | None = None) -> Settings:

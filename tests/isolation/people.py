@@ -19,6 +19,7 @@ class Person:
     token: str
     refresh_token: str
     link_token: str
+    link: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

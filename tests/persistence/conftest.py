@@ -13,5 +13,18 @@ from tests.persistence.databases import (  # noqa: E402 - assertions are rewritt
     stored,
 )
 from tests.persistence.people import people  # noqa: E402 - as above
+from tests.worlds import kept, kept_postgres, kept_sqlite, world  # noqa: E402 - as above
 
-__all__ = ["database", "people", "postgres", "postgres_template", "sqlite", "sqlite_template", "stored"]
+__all__ = [
+    "database",
+    "kept",
+    "kept_postgres",
+    "kept_sqlite",
+    "people",
+    "postgres",
+    "postgres_template",
+    "sqlite",
+    "sqlite_template",
+    "stored",
+    "world",
+]

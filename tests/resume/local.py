@@ -44,9 +44,13 @@ class Local:
 
 
 @asynccontextmanager
-async def serving_here(folder: Path, *, stall_s: float = 10.0) -> AsyncIterator[Local]:
+async def serving_here(
+    folder: Path, *, stall_s: float = 10.0, tokens_per_second: float = 0
+) -> AsyncIterator[Local]:
     """Serve the embedded matrix until the end of the block, then stop as a signal would."""
-    settings = Settings(data_dir=folder, offline_tokens_per_second=0, rate_limit_per_minute=1_000_000)
+    settings = Settings(
+        data_dir=folder, offline_tokens_per_second=tokens_per_second, rate_limit_per_minute=1_000_000
+    )
     started, stop = asyncio.Event(), Stop()
     with bind("127.0.0.1", 0) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER_BYTES)

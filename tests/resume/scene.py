@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from random import Random
+from typing import Protocol
 
 import httpx
 
@@ -31,6 +32,17 @@ class Scale:
     pause_s: float = 0.35
 
 
+class Chaos(Protocol):
+    """What goes wrong beside the readers."""
+
+    @property
+    def has_done_its_worst(self) -> bool:
+        """Whether everything that must go wrong once has done so."""
+
+    async def reign(self) -> None:
+        """Let things go wrong until cancelled."""
+
+
 @asynccontextmanager
 async def browser() -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client without bounds of its own on connections."""
@@ -46,11 +58,11 @@ async def play(
     scale: Scale,
     seed: int,
     lossless: bool,
-    chaos: Callable[[], Awaitable[None]] | None = None,
+    chaos: Chaos | None = None,
 ) -> Figures:
     """Let writers write and wanderers wander, then hold everything that was read against the truth.
 
-    `chaos` runs beside them and ends by itself or is cancelled when enough has happened.
+    `chaos` goes on beside them until enough has happened.
 
     Raises:
         AssertionError: a reader has missed, doubled, mixed up or invented something.
@@ -87,26 +99,26 @@ async def _act(
     wanderers: list[Wanderer],
     figures: Figures,
     scale: Scale,
-    chaos: Callable[[], Awaitable[None]] | None,
+    chaos: Chaos | None,
 ) -> None:
     written, wandered = asyncio.Event(), asyncio.Event()
     deadline = time.monotonic() + scale.seconds
     async with asyncio.TaskGroup() as tasks:
-        disturbing = tasks.create_task(_disturb(chaos))
+        disturbing = tasks.create_task(chaos.reign()) if chaos else None
         for writer in writers:
             tasks.create_task(writer.write(written))
         for wanderer in wanderers:
             tasks.create_task(wanderer.wander(wandered))
-        while figures.left < scale.points and time.monotonic() < deadline:
+        while _is_to_go_on(figures, scale, chaos) and time.monotonic() < deadline:
             await asyncio.sleep(0.05)
         written.set()
         wandered.set()
-        disturbing.cancel()
+        if disturbing is not None:
+            disturbing.cancel()
 
 
-async def _disturb(chaos: Callable[[], Awaitable[None]] | None) -> None:
-    if chaos is not None:
-        await chaos()
+def _is_to_go_on(figures: Figures, scale: Scale, chaos: Chaos | None) -> bool:
+    return figures.left < scale.points or not (chaos is None or chaos.has_done_its_worst)
 
 
 async def _until_quiet(truth: Truth, sessions: list[str]) -> None:

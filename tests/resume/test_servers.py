@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ from tests.resume.truth import PostgresServerDatabase, Truth
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(900)]
 
+log = logging.getLogger("tests.resume")
 SOAK = bool(os.environ.get("CODELAB_SOAK"))
 PROCESSES = 3 if SOAK else 2
 
@@ -75,8 +76,64 @@ async def deployed(postgres: PostgresServer, folder: Path, random: Random) -> As
         )
 
 
+class Mischief:
+    """A Redis that is cut off, silent and restarted, publications repeated, and a process that is killed.
+
+    Args:
+        deployment: What suffers.
+        random: Decides what happens when.
+    """
+
+    def __init__(self, deployment: Deployment, random: Random) -> None:
+        self.adversary = Adversary(deployment.redis.url(), random=Random(random.random()))
+        self.restarts = 0
+        self._deployment = deployment
+        self._random = random
+        self._killed = False
+
+    @property
+    def has_done_its_worst(self) -> bool:
+        return self._killed and self.restarts > 0
+
+    async def reign(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.adversary.haunt())
+            tasks.create_task(self._break_redis())
+            tasks.create_task(self._kill())
+
+    async def _break_redis(self) -> None:
+        while True:
+            for fault in ("cut", "swallow", "restart", "go_down", "cut"):
+                await asyncio.sleep(self._random.uniform(0.5, 2.5))
+                network = self._random.choice(self._deployment.networks)
+                match fault:
+                    case "cut":
+                        network.cut()
+                    case "restart":
+                        await self._deployment.redis.restart()
+                        self.restarts += 1
+                    case _:
+                        await self._break(network, fault)
+
+    async def _break(self, network: FaultProxy, fault: str) -> None:
+        (network.swallow if fault == "swallow" else network.go_down)()
+        try:
+            await asyncio.sleep(self._random.uniform(0.2, 1.5))
+        finally:
+            network.come_back()
+
+    async def _kill(self) -> None:
+        """Kill a process in the midst of its answers and start it again."""
+        await asyncio.sleep(self._random.uniform(3.0, 5.0))
+        server = self._random.choice(self._deployment.servers)
+        await server.kill()
+        await asyncio.sleep(self._random.uniform(0.0, 1.0))
+        await server.restart()
+        self._killed = True
+
+
 @pytest.mark.parametrize("seed", range(10) if SOAK else [20261121])
-async def test_readers_that_change_process_miss_nothing_whatever_redis_says(
+async def test_readers_that_change_process_miss_nothing_whatever_happens_to_redis_and_processes(
     postgres_server: PostgresServer, tmp_path: Path, seed: int
 ) -> None:
     require_redis()
@@ -84,56 +141,27 @@ async def test_readers_that_change_process_miss_nothing_whatever_redis_says(
     scale = (
         Scale(points=2_000, seconds=400)
         if SOAK
-        else Scale(points=450, seconds=50, sessions=3, wanderers=5, pause_s=0.5)
+        else Scale(points=450, seconds=60, sessions=3, wanderers=5, pause_s=0.5)
     )
-    began = time.monotonic()
 
     async with deployed(postgres_server, tmp_path, random) as deployment:
-        adversary = Adversary(deployment.redis.url(), random=Random(random.random()))
+        mischief = Mischief(deployment, random)
         figures = await play(
-            deployment.urls,
-            deployment.truth,
-            scale=scale,
-            seed=seed,
-            lossless=False,
-            chaos=lambda: _chaos(deployment, adversary, random),
+            deployment.urls, deployment.truth, scale=scale, seed=seed, lossless=False, chaos=mischief
         )
 
-    figures.tell(f"{PROCESSES} processes", seconds=time.monotonic() - began)
-    print(
-        f"{sum(it.lost for it in deployment.manglers)} publications lost,"
-        f" {sum(it.doubled for it in deployment.manglers)} doubled,"
-        f" {sum(it.late for it in deployment.manglers)} late, {adversary.repeated} repeated"
+    manglers, repeated = deployment.manglers, mischief.adversary.repeated
+    log.info("%d processes: %s", PROCESSES, figures)
+    log.info(
+        "publications: %d lost, %d doubled, %d late, %d repeated; %d restarts of Redis",
+        sum(mangler.lost for mangler in manglers),
+        sum(mangler.doubled for mangler in manglers),
+        sum(mangler.late for mangler in manglers),
+        repeated,
+        mischief.restarts,
     )
     assert figures.left >= scale.points
+    assert mischief.has_done_its_worst
     assert figures.switched_in_mid_answer >= 20
-    assert adversary.repeated > 0 < min(it.lost for it in deployment.manglers)
-
-
-async def _chaos(deployment: Deployment, adversary: Adversary, random: Random) -> None:
-    """Repeat, cut, swallow, and once in a while restart Redis, which forgets everything."""
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(adversary.haunt())
-        tasks.create_task(_faults(deployment, random))
-
-
-async def _faults(deployment: Deployment, random: Random) -> None:
-    faults = ["restart", "cut", "swallow", "cut", "down"]
-    while True:
-        for fault in faults:
-            await asyncio.sleep(random.uniform(0.5, 3.0))
-            network = random.choice(deployment.networks)
-            match fault:
-                case "restart":
-                    await deployment.redis.restart()
-                case "cut":
-                    network.cut()
-                case "swallow":
-                    network.swallow()
-                case "down":
-                    network.go_down()
-            if fault in {"swallow", "down"}:
-                try:
-                    await asyncio.sleep(random.uniform(0.2, 1.5))
-                finally:
-                    network.come_back()
+    assert repeated > 50
+    assert all(mangler.lost and mangler.doubled and mangler.late for mangler in manglers)

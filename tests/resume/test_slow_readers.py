@@ -84,11 +84,11 @@ async def _write_and_read(api: Api, here: Local, session: str, reader: Reader, s
     """Write a lot; everything must be with the reader promptly."""
     for _ in range(QUESTIONS):
         await api.send(here.url, session, QUESTION)
-        await _read(reader, stream, until=len(await here.truth.events(session)))
+        await _read(reader, stream, until=await here.truth.head(session))
     for number in range(RENAMES // AT_ONCE):
         titles = [f"Title {number}.{place}" for place in range(AT_ONCE)]
         await asyncio.gather(*(api.rename(here.url, session, title) for title in titles))
-        await _read(reader, stream, until=len(await here.truth.events(session)))
+        await _read(reader, stream, until=await here.truth.head(session))
 
 
 async def _read(reader: Reader, stream: Stream, *, until: int) -> None:

@@ -22,7 +22,7 @@ Values = Sequence[tuple[object, ...]]
 
 _EVENTS = "SELECT seq, kind, data, at FROM events WHERE session_id = $1 ORDER BY seq"
 _TEXTS = "SELECT id, content FROM messages WHERE session_id = $1 AND status <> 'STREAMING'"
-_ACTIVE = "SELECT active_runs FROM sessions WHERE id = $1"
+_STATE = "SELECT seq, active_runs FROM sessions WHERE id = $1"
 
 
 class Database(Protocol):
@@ -78,10 +78,17 @@ class Truth:
         rows = await self._ask(_TEXTS, session_id)
         return {shown(Kind.MESSAGE, UUID(str(key))): str(content) for key, content in rows}
 
+    async def head(self, session_id: str) -> int:
+        """The number of its newest event."""
+        return (await self._state(session_id))[0]
+
     async def active_runs(self, session_id: str) -> int:
         """How many of its runs have not ended."""
-        rows = await self._ask(_ACTIVE, session_id)
-        return int(str(rows[0][0])) if rows else 0
+        return (await self._state(session_id))[1]
+
+    async def _state(self, session_id: str) -> tuple[int, int]:
+        ((seq, active_runs),) = await self._ask(_STATE, session_id)
+        return int(str(seq)), int(str(active_runs))
 
     async def _ask(self, question: str, session_id: str) -> Values:
         return await self._database.ask(question, parsed(Kind.SESSION, session_id))

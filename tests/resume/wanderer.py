@@ -16,6 +16,8 @@ from tests.resume.streams import Interrupted, Stream, TransportKind, WebSocketSt
 VISIT_S = 2.0
 """How long a connection lasts when nothing happens that would end it."""
 FINISH_S = 30.0
+REST_S = 0.05
+"""How long to wait when a server can't be reached."""
 
 
 class Point(StrEnum):
@@ -40,6 +42,7 @@ class Figures:
     switched_in_mid_answer: int = 0
     events: int = 0
     deltas: int = 0
+    restarted: int = 0
     heartbeats: int = 0
     readers: int = 0
     heads: Counter[str] = field(default_factory=Counter)
@@ -49,14 +52,14 @@ class Figures:
         """How often a connection was given up."""
         return self.points.total()
 
-    def tell(self, title: str, *, seconds: float) -> None:
-        """Print the figures (shown with `pytest -s`, and when the test fails)."""
+    def __str__(self) -> str:
+        """One line for a report."""
         points = ", ".join(f"{count} {point}" for point, count in sorted(self.points.items()))
-        print(
-            f"\n{title}: {self.left} disconnect points in {seconds:.1f} s ({points});"
-            f" {self.readers} readers checked {self.events} durable events, {self.deltas} deltas,"
-            f" {self.heartbeats} heartbeats; {self.switched_transport} changes of transport,"
-            f" {self.switched_server} of server ({self.switched_in_mid_answer} in mid-answer)"
+        return (
+            f"{self.left} disconnect points ({points}); {self.readers} readers checked {self.events} durable"
+            f" events, {self.deltas} deltas, {self.heartbeats} heartbeats; {self.switched_transport} changes of"
+            f" transport, {self.switched_server} of server ({self.switched_in_mid_answer} in mid-answer);"
+            f" {self.restarted} deltas of restarted texts"
         )
 
 
@@ -117,15 +120,19 @@ class Wanderer:
         reader, head = self._reader, self._figures.heads[self._session_id]
         async with asyncio.timeout(FINISH_S):
             while reader.cursor < head:
-                stream = await self._connect(reader)
                 try:
-                    while reader.cursor < head and (event := await stream.next()) is not None:
-                        self._take(reader, event)
+                    await self._read_on(reader, until=head)
                 except Interrupted:
-                    pass
-                finally:
-                    await stream.leave(abruptly=False)
+                    await asyncio.sleep(REST_S)
         return reader
+
+    async def _read_on(self, reader: Reader, *, until: int) -> None:
+        stream = await self._connect(reader)
+        try:
+            while reader.cursor < until and (event := await stream.next()) is not None:
+                self._take(reader, event)
+        finally:
+            await stream.leave(abruptly=False)
 
     def _fresh(self) -> Reader:
         reader = Reader(self._session_id, lossless=self._lossless)
@@ -142,7 +149,7 @@ class Wanderer:
         try:
             stream = await self._connect(reader)
         except Interrupted:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(REST_S)
             return
         try:
             await self._stay(reader, stream)
@@ -209,6 +216,7 @@ class Wanderer:
         match event["__typename"]:
             case "MessageDelta":
                 figures.deltas += 1
+                figures.restarted += event["generation"] > 0
             case "Heartbeat":
                 figures.heartbeats += 1
             case _:

@@ -1,0 +1,1 @@
+"""The engine under stress: crowds, crashes, frozen workers, lost databases and full disks."""

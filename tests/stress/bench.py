@@ -35,6 +35,7 @@ SHORT = WorkerTimes(lease_s=2.0, heartbeat_s=0.5, poll_s=0.2, drain_s=0.05)
 class Bench:
     """What one process has: a worker and the use cases that feed it."""
 
+    database: SqliteDatabase | PostgresDatabase
     scopes: SqlScopes
     queue: Unowned
     live: Live
@@ -88,6 +89,7 @@ async def open_bench(
         stack.push_async_callback(_ended, serving)
         stack.push_async_callback(worker.drain)
         yield Bench(
+            database=database,
             scopes=scopes,
             queue=queue,
             live=live,

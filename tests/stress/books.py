@@ -57,7 +57,7 @@ ALWAYS: Mapping[str, str] = {
         WHERE t.status <> r.status
         OR m.status <> CASE t.status WHEN 'SUCCEEDED' THEN 'COMPLETE' WHEN 'FAILED' THEN 'FAILED'
             WHEN 'CANCELLED' THEN 'CANCELLED' ELSE 'STREAMING' END
-        OR (t.generation <> m.generation AND t.status <> 'CANCELLED')""",
+        OR (t.generation <> m.generation AND NOT (t.status = 'FAILED' AND t.generation = m.generation + 1))""",
     "a running task has no lease, or another one has": """
         SELECT id, status, worker_id, lease_until FROM tasks
         WHERE (status = 'RUNNING') <> (worker_id IS NOT NULL AND lease_until IS NOT NULL)""",
@@ -141,7 +141,8 @@ class Books(ABC):
             " data ->> 'content' FROM events ORDER BY session_id, seq"
         )
         contents = {
-            str(row[0]).replace("-", ""): row[1] for row in await self.rows("SELECT id, content FROM messages")
+            str(row[0]).replace("-", ""): row[1]
+            for row in await self.rows("SELECT id, content FROM messages")
         }
         return [*found, *_moves(events), *_completions(events, contents)]
 

@@ -37,7 +37,7 @@ from tests.stress.crowd import settle_one
 
 TOKENS_PER_SECOND = 200
 LIVE_CALLS = ("begin", "append", "publish", "finish")
-PATIENCE_S = 6
+PATIENCE_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +90,9 @@ class Trap:
     def set_up(self, parts: Parts) -> None:
         """Put itself between the application and its stores."""
         database, live = parts.stores.database, parts.stores.live
-        setattr(database, "write", self._writing(database.write))
+        vars(database)["write"] = self._writing(database.write)
         for name in LIVE_CALLS:
-            setattr(live, name, self._speaking(getattr(live, name), is_word=name == "append"))
+            vars(live)[name] = self._speaking(getattr(live, name), is_word=name == "append")
 
     def _writing(self, write: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def counted(work: Callable[[sa.Connection], Any], *, user_id: UUID | None) -> Any:
@@ -179,6 +179,8 @@ class Story:
     async def _open(self, trap: Trap | None = None) -> AsyncIterator[tuple[Parts, UserScope]]:
         times = WorkerTimes(**self._spec.times)
         async with open_parts(self._spec.settings, migrate=False, worker_times=times) as parts:
+            if trap is not None:
+                trap.set_up(parts)
             yield parts, parts.stores.scopes.open(self._user_id)
 
     async def _session(self, parts: Parts, scope: UserScope) -> UUID:
@@ -219,7 +221,7 @@ def _count(parts: Parts, calls: list[None]) -> None:
         calls.append(None)
         return stream(request)
 
-    setattr(parts.models, "stream", counted)
+    vars(parts.models)["stream"] = counted
 
 
 async def _found(spec: Spec) -> dict[str, object]:
@@ -231,7 +233,9 @@ async def _found(spec: Spec) -> dict[str, object]:
         await parts.stores.database.write(
             lambda connection: Rows(connection, user_id=user_id).insert(users, row), user_id=user_id
         )
-        await settle_one(parts.stores.scopes.open(user_id), UUID(home.project_id), UUID(home.agent_id), limit=3)
+        await settle_one(
+            parts.stores.scopes.open(user_id), UUID(home.project_id), UUID(home.agent_id), limit=3
+        )
         return asdict(home)
 
 
@@ -250,7 +254,7 @@ def forked(work: Callable[[], Coroutine[Any, Any, dict[str, object]]]) -> dict[s
             with os.fdopen(writing_end, "w") as result:
                 result.write(json.dumps(asyncio.run(work())))
             code = 0
-        except BaseException:
+        except BaseException:  # noqa: BLE001 whatever it was, this process ends here and says so
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(code)
@@ -280,7 +284,7 @@ def moments(dry: dict[str, Any], *, every_live_call: bool) -> list[tuple[str, in
 def main(text: str) -> None:
     """Try this lane's share of all moments, one after the other, on the same data."""
     spec = Spec(**json.loads(text))
-    setattr(writer, "CHECKPOINT_S", 0.0)  # each word is saved, so that every moment can be told by its number
+    writer.CHECKPOINT_S = 0.0  # each word is saved, so that every moment can be told by its number
     found = forked(lambda: _found(spec))
     home = Home(**{name: str(value) for name, value in (found or {}).items()})
     dry = forked(lambda: Story(spec, home, "dry").lived(None)) or {}

@@ -19,9 +19,6 @@ from domain.conversations.send import NewMessageInput
 from domain.errors import CodeLabError, LimitExceeded
 from domain.scopes import UserScope
 from domain.tasks.entities import TaskKey
-from persistence.postgres import PostgresDatabase
-from persistence.scopes import SqlScopes
-from persistence.sqlite import SqliteDatabase
 from persistence.statements import Rows
 from persistence.tables.identity import users
 from tests.stress.bench import Bench, new_id
@@ -44,9 +41,7 @@ class Person:
     questions: list[UUID] = field(default_factory=list)
 
 
-async def settle(
-    database: SqliteDatabase | PostgresDatabase, scopes: SqlScopes, sessions: Callable[[], Bench]
-) -> Person:
+async def settle(process: Bench) -> Person:
     """A new user with a project, agents and sessions."""
     person = Person(new_id(), new_id(), [new_id() for _ in LIMITS])
     row = {"email": f"{person.user_id}@example.org", "email_folded": f"{person.user_id}@example.org"}
@@ -54,13 +49,13 @@ async def settle(
     def insert(connection: sa.Connection) -> None:
         Rows(connection, user_id=person.user_id).insert(users, row)
 
-    await database.write(insert, user_id=person.user_id)
-    scope = scopes.open(person.user_id)
+    await process.database.write(insert, user_id=person.user_id)
+    scope = process.scopes.open(person.user_id)
     await scope.write(lambda tx: tx.projects.add(person.project_id, name="Project", workspace_path=None))
     for agent_id, limit in zip(person.agents, LIMITS, strict=True):
         await add_one(scope, person.project_id, agent_id, limit=limit)
     for _ in range(SESSIONS):
-        person.sessions.append(await sessions().sessions.create(scope, person.project_id, title=None, key=None))
+        person.sessions.append(await process.sessions.create(scope, person.project_id, title=None, key=None))
     return person
 
 
@@ -149,9 +144,7 @@ class Member:
     async def _delete_session(self, process: Bench, scope: UserScope) -> None:
         person = self._person
         session_id = person.sessions.pop(self._chance.randrange(len(person.sessions)))
-        person.sessions.append(
-            await process.sessions.create(scope, person.project_id, title=None, key=None)
-        )
+        person.sessions.append(await process.sessions.create(scope, person.project_id, title=None, key=None))
         await process.sessions.delete(scope, session_id)
 
     async def _delete_message(self, process: Bench, scope: UserScope) -> None:

@@ -45,7 +45,9 @@ async def _crashes(spec: Spec) -> list[Told]:
         sys.executable,
         *("-m", "tests.stress.crashing", json.dumps(asdict(spec))),
         cwd=REPOSITORY,
-        env={name: value for name, value in os.environ.items() if not name.startswith(("CODELAB_", "OPENAI_"))},
+        env={
+            name: value for name, value in os.environ.items() if not name.startswith(("CODELAB_", "OPENAI_"))
+        },
         stdout=asyncio.subprocess.PIPE,
     )
     try:
@@ -85,7 +87,10 @@ async def judge_books(books: Books, moments: int) -> None:
     assert await books.wrong_at_rest() == []
     assert await books.number("SELECT count(*) FROM runs") == moments
     assert await books.number("SELECT count(*) FROM messages") == 2 * moments
-    assert await books.number("SELECT max(total) FROM (SELECT count(*) AS total FROM usage GROUP BY task_id) t") == 1
+    assert (
+        await books.number("SELECT max(total) FROM (SELECT count(*) AS total FROM usage GROUP BY task_id) t")
+        == 1
+    )
     assert await books.number("SELECT sum(processed) - sum(failed) FROM agent_slots") == await books.number(
         "SELECT count(*) FROM tasks WHERE status = 'SUCCEEDED'"
     )

@@ -60,7 +60,9 @@ class Town:
 
 
 @asynccontextmanager
-async def town(databases: list[SqliteDatabase | PostgresDatabase], *, seed: int) -> AsyncIterator[tuple[Town, MemoryLive, MemoryHints]]:
+async def town(
+    databases: list[SqliteDatabase | PostgresDatabase], *, seed: int
+) -> AsyncIterator[tuple[Town, MemoryLive, MemoryHints]]:
     async with Broadcast("memory://") as broadcast:
         live = MemoryLive(broadcast, monotonic_s=time.monotonic)
         hints = MemoryHints(broadcast)
@@ -88,7 +90,10 @@ class Samples:
         while True:
             self.wrong += await books.wrong()
             self.taken += 1
-            if not self.bound_met and await books.number("SELECT max(waiting) FROM agent_slots") >= WAITING_LIMIT:
+            if (
+                not self.bound_met
+                and await books.number("SELECT max(waiting) FROM agent_slots") >= WAITING_LIMIT
+            ):
                 self.bound_met = True
                 _calm(self.models, Temper())
             await asyncio.sleep(0.03)
@@ -115,7 +120,7 @@ async def rush(
         def anywhere() -> Bench:
             return chance.choice(there.benches)
 
-        residents = [await settle(databases[0], anywhere().scopes, anywhere) for _ in range(people)]
+        residents = [await settle(anywhere()) for _ in range(people)]
         await keep_history(books)
         crowd = [
             Member(residents[i % people], process=anywhere, books=books, chance=chances(seed * 1000 + i))
@@ -187,7 +192,9 @@ async def untrue_answers(books: Books) -> list[str]:
     return [
         f"{status}: {answer!r} to {question!r}"
         for question, answer, status in rows
-        if not (answer == answer_to(question) or (status != "COMPLETE" and answer_to(question).startswith(answer)))
+        if not (
+            answer == answer_to(question) or (status != "COMPLETE" and answer_to(question).startswith(answer))
+        )
     ]
 
 
@@ -209,7 +216,13 @@ async def test_thirty_at_once_break_no_bound_on_postgres(
     databases = [watched_postgres.open() for _ in range(3)]
 
     history = await rush(
-        watched_postgres, databases, people=3, members=30, seconds=600 if soak else 8, seed=1, to_the_bound=True
+        watched_postgres,
+        databases,
+        people=3,
+        members=30,
+        seconds=600 if soak else 8,
+        seed=1,
+        to_the_bound=True,
     )
 
     assert complaints(postgres_server.log()[logged:]) == []

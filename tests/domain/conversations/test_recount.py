@@ -58,16 +58,16 @@ class Chance:
         self.claims: list[Claim] = []
         self._send = Send(begin=Begin(new_id=world.new_id, labour=self), labour=self)
         self._acts: Mapping[Callable[[], Awaitable[object]], int] = {
-            self.open_session: 3,
+            self.open_session: 4,
             self.say: 30,
             self.edit: 5,
             self.retry: 5,
             self.stop: 8,
-            self.delete_message: 4,
+            self.delete_message: 3,
             self.delete_session: 1,
             self.delete_agent: 1,
             self.claim: 25,
-            self.succeed: 18,
+            self.succeed: 20,
             self.fail: 6,
             self.checkpoint: 4,
             self.lose_workers: 2,
@@ -125,14 +125,16 @@ class Chance:
         await self.world.delete_message(self.world.scope(self.owner), question_id)
 
     async def delete_session(self) -> None:
-        session_id = self.random.choice(self.sessions)
+        session_id = self.random.choice(self.sessions[:-1])  # the newest one stays
         await self.world.sessions.delete(self.world.scope(self.owner), session_id)
+        self.sessions.remove(session_id)
 
     async def delete_agent(self) -> None:
         if len(self.agents) > 2:
             cancel = partial(close_task, problem="Gone.")
             agent_id = self.random.choice(self.agents)
             await delete_agent(self.world.scope(self.owner), agent_id, cancel=cancel)
+            self.agents.remove(agent_id)
 
     async def claim(self) -> None:
         for key in await self.world.queue.ready(limit=3):
@@ -196,7 +198,7 @@ async def books_of(world: World) -> AsyncIterator[Books]:
 async def test_counters_logs_and_states_agree_after_anything_in_any_order(world: World, seed: int) -> None:
     owner = await world.owner("a", "b", "c", "d", limit=2)
     chance = Chance(world, owner, seed)
-    steps = 120 if world.stored.server else 300
+    steps = 80 if world.stored.server else 400
 
     async with books_of(world) as books:
         for step in range(steps):
@@ -207,4 +209,4 @@ async def test_counters_logs_and_states_agree_after_anything_in_any_order(world:
         await chance.end_everything()
         assert await books.wrong_at_rest() == [], chance.done
         assert await books.wrong(NEVER) == []
-    assert chance.done["succeed"] > steps / 20
+    assert chance.done["succeed"] > steps / 50, chance.done

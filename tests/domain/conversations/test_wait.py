@@ -11,7 +11,6 @@ from domain.conversations.begin import Begun
 from domain.conversations.entities import RunStatus
 from domain.conversations.validate import MAX_WAIT_S, checked_wait
 from domain.errors import Invalid
-from persistence.postgres import PostgresDatabase
 from tests.worlds import Owner, World
 
 
@@ -111,19 +110,12 @@ async def test_no_connection_is_held_while_waiting(world: World) -> None:
         await asyncio.sleep(0)
     for _ in range(200):
         await asyncio.sleep(0.001)
-        if not held(world):
+        if not world.connections_held():
             break
 
-    assert held(world) == 0
+    assert world.connections_held() == 0
     world.model.release()
     await waiting
-
-
-def held(world: World) -> int:
-    """Connections that are out of their pools."""
-    if isinstance(world.database, PostgresDatabase):
-        return world.database.engine.sync_engine.pool.checkedout()  # type: ignore[attr-defined, no-any-return]  # of a QueuePool
-    return sum(engine.pool.checkedout() for engine in world.database.engines)  # type: ignore[attr-defined]  # of a QueuePool
 
 
 @pytest.mark.parametrize("seconds", [-0.1, MAX_WAIT_S + 0.1, float("nan"), float("inf")])
