@@ -14,8 +14,8 @@ from domain.agents.finish import Outcome, finish
 from domain.agents.prompt import HISTORY_TURNS, model_request
 from domain.agents.versions import AgentVersions
 from domain.agents.writer import AnswerWriter
+from domain.bus.guard import Guard
 from domain.bus.ports import ClaimLost
-from domain.bus.worker import Guard
 from domain.conversations.entities import Turn
 from domain.errors import CodeLabError, Unavailable
 from domain.events.live import Live, SessionKey

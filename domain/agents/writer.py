@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from domain.bus.guard import Guard
 from domain.bus.ports import ClaimLost
-from domain.bus.worker import Guard
 from domain.errors import Unavailable
 from domain.events.live import Appended, Delta, Live, SessionKey
 from domain.scopes import UserScope

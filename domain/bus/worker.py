@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
 from domain.bus.claim import NotReady, claim
+from domain.bus.guard import Guard, Held, Work
 from domain.bus.ports import ENGINE_CHANNEL, LEASE_S, EngineQueue
 from domain.bus.recover import take_back
 from domain.errors import Unavailable
@@ -38,42 +39,6 @@ class WorkerTimes:
     heartbeat_s: float = LEASE_S / 3
     poll_s: float = 2.0
     drain_s: float = 10.0
-
-
-@dataclass(slots=True)
-class Held:
-    """A claim that is being worked on; `valid_until` is monotonic."""
-
-    claim: Claim
-    valid_until: float
-    task: asyncio.Task[None] | None = field(default=None)
-    recording: bool = False
-
-
-class Guard:
-    """Tells the one who works on a claim whether it may still speak.
-
-    A process that was stopped past its lease finds the guard closed the moment it goes on.
-    """
-
-    def __init__(self, held: Held, monotonic: Callable[[], float]) -> None:
-        self._held = held
-        self._monotonic = monotonic
-
-    @property
-    def open(self) -> bool:
-        """Whether the lease still holds by this process's own clock."""
-        return self._monotonic() < self._held.valid_until
-
-    def record(self) -> None:
-        """The answer is about to be recorded: no stop comes between the commit and what follows it any more.
-
-        Whether the claim still holds is decided by its fence then.
-        """
-        self._held.recording = True
-
-
-Work = Callable[[Claim, Guard], Awaitable[None]]
 
 
 class Worker:
@@ -249,7 +214,9 @@ class Worker:
             await self._queue.abandon_others(self.worker_id)
             self._must_abandon = False
         abandoned = await self._queue.abandoned(limit=BATCH)
-        async with asyncio.TaskGroup() as group:  # side by side: one that somebody holds locked keeps no other waiting
+        async with (
+            asyncio.TaskGroup() as group
+        ):  # side by side: one that somebody holds locked keeps no other waiting
             for key in abandoned:
                 group.create_task(self._return(key))
 

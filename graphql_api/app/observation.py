@@ -8,7 +8,7 @@ from uuid import UUID
 
 import structlog
 
-from domain.bus.worker import Guard, Work
+from domain.bus.guard import Guard, Work
 from domain.conversations.states import RUN_ENDS
 from domain.events.kinds import Fact, RunStarted, RunStatusChanged
 from domain.events.live import Appended, Delta, Live, SessionKey, TextSoFar

@@ -101,11 +101,13 @@ def _siblings() -> sa.CompoundSelect[Any]:
 
     def with_parent(*conditions: sa.ColumnElement[bool]) -> sa.Select[Any]:
         source = join(asked, t, sa.and_(same_session, *conditions))
-        return select(asked.c.id, *COLUMNS, t.c.position, source=source).where(asked.c.id.in_(ids))
+        return select(asked.c.id, *COLUMNS, t.c.position.label("place"), source=source).where(
+            asked.c.id.in_(ids)
+        )
 
     children = with_parent(t.c.parent_id == asked.c.parent_id)
     roots = with_parent(t.c.parent_id.is_(None), asked.c.parent_id.is_(None))
-    return sa.union_all(children, roots).order_by("position")
+    return sa.union_all(children, roots).order_by("place")
 
 
 def _newest_leaf() -> sa.Select[Any]:

@@ -74,6 +74,8 @@ async def build(settings: Settings) -> People:
         ]
     idle = settings.model_copy(update={"process": ProcessRole.API})
     async with talking(idle) as (parts, api):
+        for user_id in {made["person"].user_id for made in started}:
+            await _what_has_expired(parts, user_id)
         places = [
             Place(**made, **await _second_part(parts, Caller(api, made["person"].token), made))
             for made in started
@@ -104,7 +106,6 @@ async def _person(parts: Parts, api: Api, name: str) -> Person:
     await parts.stores.scopes.open(user_id).write(
         lambda tx: tx.identity.add_link(link_id, token_hash=token_hash(link))
     )
-    await _what_has_expired(parts, user_id)
     return Person(
         name=name,
         email=email,

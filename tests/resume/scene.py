@@ -54,20 +54,21 @@ async def browser() -> AsyncIterator[httpx.AsyncClient]:
 async def play(
     servers: list[str],
     truth: Truth,
+    figures: Figures,
     *,
     scale: Scale,
     seed: int,
     lossless: bool,
     chaos: Chaos | None = None,
-) -> Figures:
+) -> None:
     """Let writers write and wanderers wander, then hold everything that was read against the truth.
 
-    `chaos` goes on beside them until enough has happened.
+    The figures count along. `chaos` goes on beside them until enough has happened.
 
     Raises:
         AssertionError: a reader has missed, doubled, mixed up or invented something.
     """
-    random, figures = Random(seed), Figures()
+    random = Random(seed)
     async with browser() as http:
         api = await Api.registered(http, servers[0])
         sessions = [await api.session(servers[0]) for _ in range(scale.sessions)]
@@ -91,7 +92,6 @@ async def play(
         await _act(writers, wanderers, figures, scale, chaos)
         await _until_quiet(truth, sessions)
         await _compare(truth, sessions, wanderers, figures)
-    return figures
 
 
 async def _act(

@@ -11,6 +11,7 @@ import pytest
 from tests.processes import CodelabProcess
 from tests.resume.scene import Scale, play
 from tests.resume.truth import SqliteFile, Truth
+from tests.resume.wanderer import Figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -23,11 +24,12 @@ SETTINGS = {"CODELAB_RATE_LIMIT_PER_MINUTE": "1000000", "CODELAB_OFFLINE_TOKENS_
 async def test_readers_that_leave_anywhere_and_change_transport_miss_nothing(
     tmp_path: Path, seed: int
 ) -> None:
+    figures = Figures()
     scale = Scale(points=2_000, seconds=300) if SOAK else Scale(points=600, seconds=45)
 
     async with CodelabProcess(tmp_path, settings=SETTINGS) as server:
         truth = Truth(SqliteFile(tmp_path / "codelab.db"))
-        figures = await play([server.url], truth, scale=scale, seed=seed, lossless=True)
+        await play([server.url], truth, figures, scale=scale, seed=seed, lossless=True)
 
     log.info("embedded: %s", figures)
     assert figures.left >= scale.points

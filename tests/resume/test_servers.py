@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+import httpx
 import pytest
 
+from domain.bus.ports import LEASE_S
 from tests.launchers.postgres import PostgresServer
 from tests.launchers.proxy import FaultProxy
 from tests.launchers.redis import RedisServer, require_redis
@@ -22,6 +25,7 @@ from tests.resume.adversary import Adversary
 from tests.resume.mangler import Mangler
 from tests.resume.scene import Scale, play
 from tests.resume.truth import PostgresServerDatabase, Truth
+from tests.resume.wanderer import Figures
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(900)]
 
@@ -81,25 +85,26 @@ class Mischief:
 
     Args:
         deployment: What suffers.
+        figures: What the readers have seen of it.
         random: Decides what happens when.
     """
 
-    def __init__(self, deployment: Deployment, random: Random) -> None:
+    def __init__(self, deployment: Deployment, figures: Figures, random: Random) -> None:
         self.adversary = Adversary(deployment.redis.url(), random=Random(random.random()))
         self.restarts = 0
         self._deployment = deployment
+        self._figures = figures
         self._random = random
-        self._killed = False
 
     @property
     def has_done_its_worst(self) -> bool:
-        return self._killed and self.restarts > 0
+        return self._figures.restarted > 0 and self.restarts > 0
 
     async def reign(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.adversary.haunt())
             tasks.create_task(self._break_redis())
-            tasks.create_task(self._kill())
+            tasks.create_task(self._kill_until_a_text_begins_anew())
 
     async def _break_redis(self) -> None:
         while True:
@@ -122,14 +127,31 @@ class Mischief:
         finally:
             network.come_back()
 
-    async def _kill(self) -> None:
-        """Kill a process in the midst of its answers and start it again."""
-        await asyncio.sleep(self._random.uniform(3.0, 5.0))
-        server = self._random.choice(self._deployment.servers)
-        await server.kill()
-        await asyncio.sleep(self._random.uniform(0.0, 1.0))
-        await server.restart()
-        self._killed = True
+    async def _kill_until_a_text_begins_anew(self) -> None:
+        """Kill a process in the midst of an answer and start it again; the answer is another's by then."""
+        while not self._figures.restarted:
+            await asyncio.sleep(self._random.uniform(2.0, 4.0))
+            server = await self._busy()
+            await server.kill()
+            await asyncio.sleep(self._random.uniform(0.0, 1.0))
+            await server.restart()
+            await self._leases_are_over()
+
+    async def _busy(self) -> CodelabProcess:
+        """A process that is working on something."""
+        async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+            while True:
+                server = self._random.choice(self._deployment.servers)
+                metrics = (await http.get(f"{server.url}/metrics")).text
+                if re.search(r"^codelab_tasks_running [1-9]", metrics, re.MULTILINE):
+                    return server
+                await asyncio.sleep(0.02)
+
+    async def _leases_are_over(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEASE_S + 5):
+                while not self._figures.restarted:
+                    await asyncio.sleep(0.1)
 
 
 @pytest.mark.parametrize("seed", range(10) if SOAK else [20261121])
@@ -137,7 +159,7 @@ async def test_readers_that_change_process_miss_nothing_whatever_happens_to_redi
     postgres_server: PostgresServer, tmp_path: Path, seed: int
 ) -> None:
     require_redis()
-    random = Random(seed)
+    random, figures = Random(seed), Figures()
     scale = (
         Scale(points=2_000, seconds=400)
         if SOAK
@@ -145,9 +167,15 @@ async def test_readers_that_change_process_miss_nothing_whatever_happens_to_redi
     )
 
     async with deployed(postgres_server, tmp_path, random) as deployment:
-        mischief = Mischief(deployment, random)
-        figures = await play(
-            deployment.urls, deployment.truth, scale=scale, seed=seed, lossless=False, chaos=mischief
+        mischief = Mischief(deployment, figures, random)
+        await play(
+            deployment.urls,
+            deployment.truth,
+            figures,
+            scale=scale,
+            seed=seed,
+            lossless=False,
+            chaos=mischief,
         )
 
     manglers, repeated = deployment.manglers, mischief.adversary.repeated

@@ -9,7 +9,8 @@ from uuid import UUID
 
 import pytest
 
-from domain.bus.worker import CANCEL_S, Guard, Held, Worker, WorkerTimes
+from domain.bus.guard import Guard, Held
+from domain.bus.worker import CANCEL_S, Worker, WorkerTimes
 from domain.conversations.entities import MessageStatus, RunStatus
 from domain.errors import Unavailable
 from domain.events.live import Appended, Delta, SessionKey

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from domain.bus.worker import Guard, Held
+from domain.bus.guard import Guard, Held
 from domain.conversations.entities import RunMode, RunStatus, Usage
 from domain.events.kinds import Fact, FactBody, RunStarted, RunStatusChanged, SessionRenamed
 from domain.events.live import Appended, Delta, SessionKey, TextSoFar
