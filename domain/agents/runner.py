@@ -71,6 +71,7 @@ class Runner:
             outcome = await self._outcome(scope, claim, writer)
             guard.record()
             await self._record(scope, claim, outcome)
+            guard.recorded()
         except ClaimLost:
             log.info("a claim was lost", extra={"task_id": str(claim.task.task_id)})
         finally:
@@ -82,7 +83,8 @@ class Runner:
         try:
             async with timer:
                 request = await self._request(scope, claim)
-                await writer.begin()
+                if claim.generation:  # the first one is begun by its first word
+                    await writer.begin()
                 last = await self._speak(request, writer)
         except ClaimLost:
             raise

@@ -15,8 +15,9 @@ class Held:
 
     claim: Claim
     valid_until: float
-    task: asyncio.Task[None] | None = field(default=None)
+    task: asyncio.Task[bool] | None = field(default=None)
     recording: bool = False
+    recorded: bool = False
 
 
 class Guard:
@@ -40,6 +41,10 @@ class Guard:
         Whether the claim still holds is decided by its fence then.
         """
         self._held.recording = True
+
+    def recorded(self) -> None:
+        """The end is committed, and everybody was told."""
+        self._held.recorded = True
 
 
 Work = Callable[[Claim, Guard], Awaitable[None]]

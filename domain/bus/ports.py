@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from typing import Protocol
 from uuid import UUID
@@ -52,6 +53,12 @@ class Labour(Protocol):
 
     def start(self, claim: Claim) -> None:
         """Run a claim whose transaction is committed."""
+
+    def working(self, claim: Claim) -> asyncio.Future[bool] | None:
+        """Done when this process has done with a claim; whether it recorded the end of its run, or has lost it.
+
+        None when this process does not work on it (any more). Not to be cancelled.
+        """
 
 
 ENGINE_CHANNEL = "engine"

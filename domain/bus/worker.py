@@ -103,7 +103,12 @@ class Worker:
         self._held[claimed.task.task_id] = held
         held.task = asyncio.create_task(self._run(held), name=f"task {claimed.task.task_id}")
 
-    async def _run(self, held: Held) -> None:
+    def working(self, claimed: Claim) -> asyncio.Future[bool] | None:
+        """The work on a claim of this process's; see the port `Labour`."""
+        held = self._held.get(claimed.task.task_id)
+        return held.task if held is not None and held.claim.fence == claimed.fence else None
+
+    async def _run(self, held: Held) -> bool:
         try:
             await self._work(held.claim, Guard(held, self._monotonic))
         except Exception:
@@ -114,6 +119,7 @@ class Worker:
                 del self._held[held.claim.task.task_id]
             if was_full:
                 self._wake.set()
+        return held.recorded
 
     async def serve(self) -> None:
         """Claim, renew and recover until cancelled. A lost database is waited for."""

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from functools import partial
 from uuid import UUID
 
+from domain.bus.ports import Labour
 from domain.conversations.begin import Begun
 from domain.conversations.states import RUN_ENDS
 from domain.events.items import Interrupted
@@ -14,24 +15,35 @@ from domain.events.kinds import RunStatusChanged
 from domain.events.live import SessionKey
 from domain.events.reader import SessionTails
 from domain.scopes import UserScope, UserTx
+from domain.tasks.entities import Claim
 
 
 class WaitForRun:
-    """Follows the session's log, like any reader."""
+    """Watches this process's own work on a run or, where that is not to be had, the session's log as any reader does."""
 
-    def __init__(self, tails: SessionTails) -> None:
+    def __init__(self, tails: SessionTails, *, labour: Labour) -> None:
         self._tails = tails
+        self._labour = labour
 
     async def __call__(self, scope: UserScope, begun: Begun, *, seconds: float) -> None:
         """Return when the run has ended or the time is up; no snapshot is held meanwhile."""
         await scope.aclose()
         try:
             async with asyncio.timeout(seconds):
+                if begun.claim is not None and await self._is_recorded_here(begun.claim):
+                    return
                 seq = begun.seq if begun.seq is not None else await scope.read_once(partial(_unended, begun))
                 if seq is not None:
                     await self._until_ended(SessionKey(scope.user_id, begun.session_id), begun.run_id, seq)
         except (TimeoutError, Interrupted):
             pass  # the message is sent: whoever waited reads how far its answer is
+
+    async def _is_recorded_here(self, claim: Claim) -> bool:
+        """Wait for this process's work, until it stops; whether the run has ended by that."""
+        if (working := self._labour.working(claim)) is None:
+            return False
+        await asyncio.wait({working, self._tails.closing}, return_when=asyncio.FIRST_COMPLETED)
+        return working.done() and not working.cancelled() and working.result()
 
     async def _until_ended(self, key: SessionKey, run_id: UUID, seq: int) -> None:
         async with aclosing(self._tails.subscribe(key, after=seq)) as items:

@@ -30,6 +30,7 @@ class SessionTails:
         self._tails: dict[SessionKey, Tail] = {}
         self._tasks: dict[Tail, asyncio.Task[None]] = {}
         self._closed = False
+        self._closing: asyncio.Future[None] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -42,9 +43,20 @@ class SessionTails:
         """How many streams are open."""
         return sum(tail.readers for tail in self._tails.values())
 
+    @property
+    def closing(self) -> asyncio.Future[None]:
+        """Done when every stream ends with `ReadersClosed`, for those who wait for something else. Not to be cancelled."""
+        if self._closing is None:
+            self._closing = asyncio.get_running_loop().create_future()
+            if self._closed:
+                self._closing.set_result(None)
+        return self._closing
+
     async def aclose(self) -> None:
         """End every stream with `ReadersClosed` and refuse new ones."""
         self._closed = True
+        if self._closing is not None and not self._closing.done():
+            self._closing.set_result(None)
         tasks = list(self._tasks.items())
         for tail, task in tasks:
             tail.end(ReadersClosed())

@@ -53,7 +53,10 @@ def _role(name: str) -> str:
         DO $$ BEGIN
             BEGIN
                 CREATE ROLE {name} NOLOGIN NOSUPERUSER NOBYPASSRLS;
-            EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+            EXCEPTION
+                WHEN duplicate_object OR unique_violation THEN NULL;
+                WHEN insufficient_privilege THEN
+                    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{name}') THEN RAISE; END IF;
             END;
             BEGIN
                 GRANT {name} TO CURRENT_USER;

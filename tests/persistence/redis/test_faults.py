@@ -130,13 +130,19 @@ async def test_a_cut_connection_is_renewed_without_an_error(
 async def test_a_black_hole_delays_one_call_and_then_nobody(
     proxy: FaultProxy, key: SessionKey, message_id: UUID
 ) -> None:
+    tried: list[str] = []
     async with (
-        open_process(f"redis://127.0.0.1:{proxy.port}/0", deadline_s=0.1, rest_s=30) as process,
+        open_process(
+            f"redis://127.0.0.1:{proxy.port}/0",
+            rest_s=60,
+            observe=lambda name, _seconds, _answered: tried.append(name),
+        ) as process,
         process.live.listen(key) as arrivals,
     ):
         live = process.live
         await live.begin(key, message_id=message_id, generation=0)
         proxy.swallow()
+        tried.clear()
 
         began_s = time.perf_counter()
         for offset in range(200):
@@ -152,7 +158,8 @@ async def test_a_black_hole_delays_one_call_and_then_nobody(
         assert not await process.store.answers()
         took_s = time.perf_counter() - began_s
 
-        assert 0.1 <= took_s < 3, "one call waits, not two hundred"
+        assert len(tried) <= 1
+        assert took_s < 5, "one call waits for its deadline, two hundred do not"
         deltas = [Delta(message_id, 0, offset, "x") for offset in range(200)]
         assert await next_items(arrivals, 201) == [*deltas, fact(1)], "this process is still served"
 
@@ -306,7 +313,11 @@ async def test_many_channels_are_subscribed_again(
     channels = [f"channel {number}" for number in range(1200)]
     for channel in channels:
         await process.backend.subscribe(channel)
-    assert all([await process.backend.subscribed(channel) for channel in channels])
+
+    async def all_subscribed() -> bool:
+        return all([await process.backend.subscribed(channel) for channel in channels])
+
+    await until(all_subscribed)
 
     proxy.cut()
 
