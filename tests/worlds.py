@@ -176,7 +176,7 @@ class World:
         self.sessions = Sessions(new_id=self.new_id, live=self.live)
         self.delete_message = DeleteMessage(live=self.live)
         self.tails = SessionTails(live=self.live, log=self.log, clock=self.clock)
-        self.wait = WaitForRun(self.tails, labour=self.worker)
+        self.wait = WaitForRun(self.tails, work=self.worker)
 
     def runner(self, *, limits: RunnerLimits | None = None) -> Runner:
         """What works on claims."""

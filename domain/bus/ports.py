@@ -54,6 +54,10 @@ class Labour(Protocol):
     def start(self, claim: Claim) -> None:
         """Run a claim whose transaction is committed."""
 
+
+class WorkHere(Protocol):
+    """The worker of this process, as those see it who wait for what it does."""
+
     def working(self, claim: Claim) -> asyncio.Future[bool] | None:
         """Done when this process has done with a claim; whether it recorded the end of its run, or has lost it.
 

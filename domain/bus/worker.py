@@ -104,7 +104,7 @@ class Worker:
         held.task = asyncio.create_task(self._run(held), name=f"task {claimed.task.task_id}")
 
     def working(self, claimed: Claim) -> asyncio.Future[bool] | None:
-        """The work on a claim of this process's; see the port `Labour`."""
+        """The work on a claim of this process's; see the port `WorkHere`."""
         held = self._held.get(claimed.task.task_id)
         return held.task if held is not None and held.claim.fence == claimed.fence else None
 

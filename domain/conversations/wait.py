@@ -7,9 +7,10 @@ from contextlib import aclosing
 from functools import partial
 from uuid import UUID
 
-from domain.bus.ports import Labour
+from domain.bus.ports import WorkHere
 from domain.conversations.begin import Begun
 from domain.conversations.states import RUN_ENDS
+from domain.errors import NotFound
 from domain.events.items import Interrupted
 from domain.events.kinds import RunStatusChanged
 from domain.events.live import SessionKey
@@ -21,9 +22,9 @@ from domain.tasks.entities import Claim
 class WaitForRun:
     """Watches this process's own work on a run or, where that is not to be had, the session's log as any reader does."""
 
-    def __init__(self, tails: SessionTails, *, labour: Labour) -> None:
+    def __init__(self, tails: SessionTails, *, work: WorkHere) -> None:
         self._tails = tails
-        self._labour = labour
+        self._work = work
 
     async def __call__(self, scope: UserScope, begun: Begun, *, seconds: float) -> None:
         """Return when the run has ended or the time is up; no snapshot is held meanwhile."""
@@ -35,12 +36,12 @@ class WaitForRun:
                 seq = begun.seq if begun.seq is not None else await scope.read_once(partial(_unended, begun))
                 if seq is not None:
                     await self._until_ended(SessionKey(scope.user_id, begun.session_id), begun.run_id, seq)
-        except (TimeoutError, Interrupted):
-            pass  # the message is sent: whoever waited reads how far its answer is
+        except (TimeoutError, Interrupted, NotFound):
+            pass  # the message is sent: whoever waited reads how far its answer is, if it is still there
 
     async def _is_recorded_here(self, claim: Claim) -> bool:
         """Wait for this process's work, until it stops; whether the run has ended by that."""
-        if (working := self._labour.working(claim)) is None:
+        if (working := self._work.working(claim)) is None:
             return False
         await asyncio.wait({working, self._tails.closing}, return_when=asyncio.FIRST_COMPLETED)
         return working.done() and not working.cancelled() and working.result()

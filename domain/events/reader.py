@@ -30,7 +30,7 @@ class SessionTails:
         self._tails: dict[SessionKey, Tail] = {}
         self._tasks: dict[Tail, asyncio.Task[None]] = {}
         self._closed = False
-        self._closing: asyncio.Future[None] | None = None
+        self._closing: asyncio.Future[bool] | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -44,19 +44,19 @@ class SessionTails:
         return sum(tail.readers for tail in self._tails.values())
 
     @property
-    def closing(self) -> asyncio.Future[None]:
+    def closing(self) -> asyncio.Future[bool]:
         """Done when every stream ends with `ReadersClosed`, for those who wait for something else. Not to be cancelled."""
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_future()
             if self._closed:
-                self._closing.set_result(None)
+                self._closing.set_result(True)
         return self._closing
 
     async def aclose(self) -> None:
         """End every stream with `ReadersClosed` and refuse new ones."""
         self._closed = True
         if self._closing is not None and not self._closing.done():
-            self._closing.set_result(None)
+            self._closing.set_result(True)
         tasks = list(self._tasks.items())
         for tail, task in tasks:
             tail.end(ReadersClosed())

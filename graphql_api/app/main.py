@@ -178,7 +178,7 @@ def _services(
         stop=Stop(live=stores.live),
         sessions=Sessions(new_id=new_id, live=stores.live),
         delete_message=DeleteMessage(live=stores.live),
-        wait_for_run=WaitForRun(tails, labour=worker),
+        wait_for_run=WaitForRun(tails, work=worker),
         tails=tails,
         hints=stores.hints,
         models=models,

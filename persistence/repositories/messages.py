@@ -72,24 +72,6 @@ def _history() -> sa.Select[Any]:
     )
 
 
-def _below() -> sa.Select[Any]:
-    tree = (
-        select(t.c.id, t.c.depth)
-        .where(t.c.session_id == param("session"), t.c.id == param("id"))
-        .cte("tree", recursive=True)
-    )
-    child = t.alias("child")
-    step = select(
-        child.c.id,
-        child.c.depth,
-        source=join(
-            tree, child, sa.and_(child.c.parent_id == tree.c.id, child.c.session_id == param("session"))
-        ),
-    )
-    tree = tree.union_all(step)
-    return select(tree.c.id).order_by(tree.c.depth)
-
-
 def _siblings() -> sa.CompoundSelect[Any]:
     """For each of some messages, the messages with the same parent.
 
@@ -123,7 +105,12 @@ def _newest_leaf() -> sa.Select[Any]:
     )
 
 
-_PATH, _HISTORY, _BELOW, _SIBLINGS, _NEWEST_LEAF = _path(), _history(), _below(), _siblings(), _newest_leaf()
+_PATH, _HISTORY, _SIBLINGS, _NEWEST_LEAF = _path(), _history(), _siblings(), _newest_leaf()
+_FROM_DEPTH = (
+    select(t.c.id, t.c.parent_id)
+    .where(t.c.session_id == param("session"), t.c.depth >= param("depth"))
+    .order_by(t.c.depth)
+)
 
 _CHECKPOINT = (
     update(t)
@@ -233,7 +220,16 @@ class SqlMessages:
 
     def below(self, session_id: UUID, message_id: UUID) -> Sequence[UUID]:
         """A message and everything under it, deepest last."""
-        return [row[0] for row in self._rows.all(_BELOW, session=session_id, id=message_id)]
+        top = self.anchor(session_id, message_id)
+        if top is None:
+            return []
+        # Not by recursion: PostgreSQL's generic plan for it reads the session once per level (measured: 3,000
+        # messages took 5 s instead of 10 ms).
+        found = {top.id: None}
+        for child_id, parent_id in self._rows.all(_FROM_DEPTH, session=session_id, depth=top.depth + 1):
+            if parent_id in found:
+                found[child_id] = None
+        return list(found)
 
     def delete(self, session_id: UUID, ids: Sequence[UUID]) -> None:
         """Delete messages with their runs, deepest first."""

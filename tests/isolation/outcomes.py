@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from persistence.tables import metadata
 from persistence.transactions import SqlUserTx
 from tests.isolation.opening import App
 from tests.isolation.people import Place
-from tests.isolation.probes import OF_PROJECTS, OF_USERS, UserProbe, of_project
+from tests.isolation.probes import OF_PROJECTS, OF_USERS, UserProbe, inside
 from tests.isolation.things import Things
 
 Whose = tuple[str, str, str]
@@ -76,18 +76,18 @@ async def outcome(app: App, it: Place, probe: UserProbe, things: Things, before:
     return found[0]
 
 
-async def outcomes(app: App, it: Place, things: Things, *places: UUID) -> Mapping[str, Outcome]:
-    """Every probe as the owner of `it`; those of projects once in each of these."""
-    probes = {
-        **OF_USERS,
-        **{
-            f"{name} in {word}": of_project(probe, at)
-            for name, probe in OF_PROJECTS.items()
-            for word, at in zip(("own", "other"), places, strict=False)
-        },
-    }
+async def of_user(app: App, it: Place, things: Things) -> dict[str, Outcome]:
+    """Every probe of a person's transaction, as the owner of a place."""
     stored = await before(app)
-    return {name: await outcome(app, it, probe, things, stored) for name, probe in probes.items()}
+    return {name: await outcome(app, it, probe, things, stored) for name, probe in OF_USERS.items()}
+
+
+async def of_project(app: App, it: Place, things: Things, *, at: UUID) -> dict[str, Outcome]:
+    """Every probe of a project's part of such a transaction, in any project."""
+    stored = await before(app)
+    return {
+        name: await outcome(app, it, inside(probe, at), things, stored) for name, probe in OF_PROJECTS.items()
+    }
 
 
 def touched(found: Outcome) -> Iterator[Whose]:
@@ -102,7 +102,7 @@ def _in_words(given: object, things: Things) -> str:
     return text
 
 
-def _rows(connection: sa.Connection) -> Counter[tuple[Whose, tuple[object, ...]]]:
+def _rows(connection: sa.Connection) -> Counter[tuple[Whose, str]]:
     """Everything, as the superuser sees it; the role that the transaction has taken is given back afterwards."""
     role = None
     if connection.dialect.name == "postgresql":
@@ -114,13 +114,13 @@ def _rows(connection: sa.Connection) -> Counter[tuple[Whose, tuple[object, ...]]
     return rows
 
 
-def _of_table(connection: sa.Connection, table: sa.Table) -> Iterator[tuple[Whose, tuple[object, ...]]]:
+def _of_table(connection: sa.Connection, table: sa.Table) -> Iterator[tuple[Whose, str]]:
     names = [column.name for column in table.c]
     user = names.index("user_id")
     project = names.index("id" if table.name == "projects" else "project_id") if _in_project(table) else None
     columns = ", ".join(f'"{name}"' for name in names)
     for row in connection.exec_driver_sql(f"SELECT {columns} FROM {table.name}"):
-        yield (table.name, _hex(row[user]), "" if project is None else _hex(row[project])), tuple(row)
+        yield (table.name, _hex(row[user]), "" if project is None else _hex(row[project])), repr(row)
 
 
 def _in_project(table: sa.Table) -> bool:

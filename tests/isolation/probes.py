@@ -205,6 +205,6 @@ OF_PROJECTS: Mapping[str, ProjectProbe] = {
 """What is asked of a project's part of it."""
 
 
-def of_project(probe: ProjectProbe, at: UUID) -> UserProbe:
+def inside(probe: ProjectProbe, at: UUID) -> UserProbe:
     """A probe of one project's part of a transaction."""
     return lambda tx, it: probe(tx.project(at), it)

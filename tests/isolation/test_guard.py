@@ -4,7 +4,7 @@ SQLite has no second wall, so that there everything depends on the statements.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,13 @@ from persistence.purge import Purge
 from persistence.tables import tables_with_owner
 from persistence.unowned import BuriedKey, Unowned
 from tests.graphql_api.transport.serving import Server
+from tests.isolation.api import Answer
 from tests.isolation.guard import Wall, breached
 from tests.isolation.opening import App, Template, opened
-from tests.isolation.outcomes import outcomes
-from tests.isolation.rows import changed, of_project, of_user
+from tests.isolation.outcomes import Outcome, of_project, of_user
+from tests.isolation.rows import changed
+from tests.isolation.rows import of_project as rows_of_project
+from tests.isolation.rows import of_user as rows_of_user
 from tests.isolation.things import of_place
 from tests.isolation.views import IMPERSONAL, views
 
@@ -54,11 +57,15 @@ async def own_sqlite(sqlite_people: Template, tmp_path: Path, sockets: Server) -
 async def test_without_its_users_predicate_a_table_leaks(sqlite_app: App, own_sqlite: App, table: str) -> None:
     it, rows = sqlite_app.people.bob[1], await sqlite_app.rows()
     other = sqlite_app.people.alice[0]
-    names, places = of_place(other, rows), (it.project, other.project)
-    intact = await outcomes(sqlite_app, it, names, *places)
+    theirs = of_place(other, rows)
 
+    async def probed() -> dict[str, Outcome]:
+        inside = await of_project(sqlite_app, it, theirs, at=other.project)
+        return await of_user(sqlite_app, it, theirs) | inside
+
+    intact = await probed()
     with breached(sqlite_app.engines, Wall.USER, tables=[table]) as switched:
-        damaged = await outcomes(sqlite_app, it, names, *places)
+        damaged = await probed()
 
     leaks = [name for name, outcome in damaged.items() if outcome != intact[name]]
     leaks += await _purged_of_anothers(own_sqlite, table, switched)
@@ -70,21 +77,28 @@ async def test_without_its_projects_predicate_a_table_leaks(
     sqlite_app: App, own_sqlite: App, table: str
 ) -> None:
     it, rows = sqlite_app.people.bob[1], await sqlite_app.rows()
-    names = of_place(sqlite_app.people.bob[0], rows)
-    intact = await outcomes(sqlite_app, it, names, it.project)
+    theirs = of_place(sqlite_app.people.bob[0], rows)
 
+    intact = await of_project(sqlite_app, it, theirs, at=it.project)
     with breached(sqlite_app.engines, Wall.PROJECT, tables=[table]) as switched:
-        damaged = await outcomes(sqlite_app, it, names, it.project)
+        damaged = await of_project(sqlite_app, it, theirs, at=it.project)
 
     leaks = [name for name, outcome in damaged.items() if outcome != intact[name]]
     leaks += await _purged_of_another_project(own_sqlite, table, switched)
     assert bool(switched[table]) == bool(leaks) == (table not in WRITTEN_ONLY), f"{switched} shows {leaks}"
 
 
+@pytest.fixture(scope="module")
+async def intact_views(sqlite_app: App) -> Mapping[str, Answer]:
+    """What one person sees."""
+    return await views(sqlite_app, sqlite_app.people.bob[1])
+
+
 @pytest.mark.parametrize(("wall", "table"), [(wall, table) for wall in Wall for table in SHOWN[wall]])
-async def test_a_breach_is_seen_through_the_api(sqlite_app: App, wall: Wall, table: str) -> None:
-    it = sqlite_app.people.bob[1]
-    intact = await views(sqlite_app, it)
+async def test_a_breach_is_seen_through_the_api(
+    sqlite_app: App, intact_views: Mapping[str, Answer], wall: Wall, table: str
+) -> None:
+    it, intact = sqlite_app.people.bob[1], intact_views
 
     with breached(sqlite_app.engines, wall, tables=[table]):
         damaged = await views(sqlite_app, it)
@@ -110,7 +124,7 @@ async def _purged_of_anothers(app: App, table: str, switched: Counter[str]) -> l
     """What purges in one person's name remove of what another has deleted."""
     it, other = app.people.bob[1].person, app.people.alice[0]
     await app.parts.stores.scopes.open(other.person.user_id).write(lambda tx: tx.projects.bury(other.project))
-    before = of_user(await app.rows(), other.person.user_id)
+    before = rows_of_user(await app.rows(), other.person.user_id)
     keys = (
         BuriedKey("sessions", it.user_id, other.project, other.session),
         BuriedKey("agents", it.user_id, other.project, other.agent),
@@ -121,7 +135,7 @@ async def _purged_of_anothers(app: App, table: str, switched: Counter[str]) -> l
         await Purge(app.parts.stores.database, Forged(app, *keys)).buried()
 
     switched.update(more)
-    return changed(before, of_user(await app.rows(), other.person.user_id))
+    return changed(before, rows_of_user(await app.rows(), other.person.user_id))
 
 
 async def _purged_of_another_project(app: App, table: str, switched: Counter[str]) -> list[str]:
@@ -131,7 +145,7 @@ async def _purged_of_another_project(app: App, table: str, switched: Counter[str
     await app.parts.stores.scopes.open(user_id).write(
         lambda tx: [tx.projects.bury(place.project) for place in (it, other)]
     )
-    before = of_project(await app.rows(), other.project)
+    before = rows_of_project(await app.rows(), other.project)
     keys = (
         BuriedKey("sessions", user_id, it.project, other.session),
         BuriedKey("agents", user_id, it.project, other.agent),
@@ -142,7 +156,7 @@ async def _purged_of_another_project(app: App, table: str, switched: Counter[str
         await Purge(app.parts.stores.database, Forged(app, *keys)).buried()
 
     switched.update(more)
-    return changed(before, of_project(await app.rows(), other.project))
+    return changed(before, rows_of_project(await app.rows(), other.project))
 
 
 async def test_a_purge_takes_nothing_of_anothers(own_sqlite: App) -> None:

@@ -11,10 +11,11 @@ import pytest
 from domain.events.live import SessionKey
 from domain.scopes import ProjectTx, UserTx
 from tests.isolation.opening import App
-from tests.isolation.outcomes import Outcome, outcomes, touched
-from tests.isolation.people import Place
+from tests.isolation.outcomes import Outcome, of_project, of_user, touched
 from tests.isolation.probes import OF_PROJECTS, OF_USERS
-from tests.isolation.rows import Rows, all_ids, of_project, of_user
+from tests.isolation.rows import Rows, all_ids
+from tests.isolation.rows import of_project as rows_of_project
+from tests.isolation.rows import of_user as rows_of_user
 from tests.isolation.things import of_nobody, of_place
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -43,37 +44,46 @@ def test_every_method_of_every_port_has_a_probe() -> None:
 async def test_anothers_things_are_to_a_repository_as_nobodys(app: App, name: str) -> None:
     it = app.people.alice[0] if name == "alice" else app.people.bob[1]
     other, rows, nobody = app.people.others(it)[0], await app.rows(), of_nobody()
+    theirs = of_place(other, rows)
 
-    found = await outcomes(app, it, of_place(other, rows), it.project, other.project)
-    expected = await outcomes(app, it, nobody, it.project, nobody.project)
-
-    assert not list(_differences(found, expected))
-    assert not list(_strangers(found, of_user(rows, other.person.user_id)))
-    assert {user for o in found.values() for _, user, _ in touched(o)} == {it.person.user_id.hex}
+    for found, expected in (
+        (await of_user(app, it, theirs), await of_user(app, it, nobody)),
+        (
+            await of_project(app, it, theirs, at=it.project),
+            await of_project(app, it, nobody, at=it.project),
+        ),
+        (
+            await of_project(app, it, theirs, at=other.project),
+            await of_project(app, it, nobody, at=nobody.project),
+        ),
+    ):
+        assert not list(_differences(found, expected))
+        assert not list(_strangers(found, rows_of_user(rows, other.person.user_id)))
+        assert {user for o in found.values() for _, user, _ in touched(o)} <= {it.person.user_id.hex}
 
 
 @pytest.mark.parametrize("name", ["one", "two"])
 async def test_things_of_another_project_are_to_a_repository_as_nobodys(app: App, name: str) -> None:
     it = next(place for place in app.people.bob if place.mark.endswith(name))
-    other, rows, nobody = app.people.elsewhere(it), await app.rows(), of_nobody()
+    other, rows = app.people.elsewhere(it), await app.rows()
 
-    found = _inside(await outcomes(app, it, of_place(other, rows), it.project))
-    expected = _inside(await outcomes(app, it, nobody, it.project))
+    found = await of_project(app, it, of_place(other, rows), at=it.project)
+    expected = await of_project(app, it, of_nobody(), at=it.project)
 
     assert not list(_differences(found, expected))
-    assert not list(_strangers(found, of_project(rows, other.project)))
+    assert not list(_strangers(found, rows_of_project(rows, other.project)))
     assert {project for o in found.values() for _, _, project in touched(o)} == {it.project.hex}
 
 
 async def test_a_repository_finds_what_is_its_owners(app: App) -> None:
     """The probes ask for what is there: for its owner almost every one gives or changes something."""
     it, rows, nobody = app.people.alice[0], await app.rows(), of_nobody()
+    own = of_place(it, rows)
 
-    found = await outcomes(app, it, of_place(it, rows), it.project)
-    empty = await outcomes(app, it, nobody, nobody.project)
+    found = await of_user(app, it, own) | await of_project(app, it, own, at=it.project)
+    empty = await of_user(app, it, nobody) | await of_project(app, it, nobody, at=nobody.project)
 
-    same = {name.removesuffix(" in own") for name in found if found[name] == empty[name]}
-    assert same == WITHOUT_NAME | WITHOUT_WORD
+    assert {name for name in found if found[name] == empty[name]} == WITHOUT_NAME | WITHOUT_WORD
 
 
 WITHOUT_NAME = {
@@ -96,11 +106,6 @@ async def test_a_log_is_read_by_its_owner_alone(app: App) -> None:
     assert await log.facts(own, after=0, limit=9)
     assert await log.head(stolen) is None
     assert await log.facts(stolen, after=0, limit=9) == []
-
-
-def _inside(found: Mapping[str, Outcome]) -> dict[str, Outcome]:
-    """What was asked of a project."""
-    return {name: outcome for name, outcome in found.items() if " in " in name}
 
 
 def _differences(found: Mapping[str, Outcome], expected: Mapping[str, Outcome]) -> Iterator[str]:

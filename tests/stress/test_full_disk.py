@@ -69,7 +69,7 @@ class Quota(Disk):
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Disk]:
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", tmp_path]
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", str(tmp_path)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("a small disk can't be mounted by this account; the quota is tried all the same")
     yield SmallDisk(tmp_path)

@@ -7,9 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from domain.conversations.begin import Begun
+from domain.bus.worker import WorkerTimes
+from domain.conversations.begin import Begin, Begun
 from domain.conversations.entities import RunStatus
+from domain.conversations.send import NewMessageInput, Send
 from domain.conversations.validate import MAX_WAIT_S, checked_wait
+from domain.conversations.wait import WaitForRun
 from domain.errors import Invalid
 from tests.worlds import Owner, World
 
@@ -83,18 +86,41 @@ async def test_other_runs_of_the_session_end_no_waiting(world: World) -> None:
         assert await waiting is RunStatus.SUCCEEDED
 
 
-async def test_it_ends_with_the_session_and_with_the_process(world: World) -> None:
+@pytest.mark.parametrize("here", [True, False])
+async def test_it_ends_with_the_session_and_with_the_process(world: World, here: bool) -> None:
     owner = await world.owner()
     world.model.hold()
-    begun = [await world.say(owner, await world.session(owner)) for _ in range(2)]
-    waiting = [asyncio.create_task(world.wait(world.scope(owner), each, seconds=30)) for each in begun]
-    while world.tails.readers < 2:
-        await asyncio.sleep(0)
+    async with world.serving():
+        begun = [await world.say(owner, await world.session(owner)) for _ in range(2)]
+        if not here:
+            begun = [replace(each, claim=None) for each in begun]  # as if another process worked on it
+        waiting = [asyncio.create_task(world.wait(world.scope(owner), each, seconds=30)) for each in begun]
+        while world.tails.readers < (0 if here else 2):
+            await asyncio.sleep(0)
 
-    await world.sessions.delete(world.scope(owner), begun[0].session_id)
-    await waiting[0]
-    await world.tails.aclose()
-    await waiting[1]
+        await world.sessions.delete(world.scope(owner), begun[0].session_id)
+        await waiting[0]
+        await world.tails.aclose()
+        await waiting[1]
+
+
+async def test_work_that_is_handed_back_is_waited_for_wherever_it_goes(world: World) -> None:
+    owner = await world.owner()
+    session_id = await world.session(owner)
+    leaving = world.another_worker(times=WorkerTimes(drain_s=0))
+    send = Send(begin=Begin(new_id=world.new_id, labour=leaving), labour=leaving)
+    wait = WaitForRun(world.tails, work=leaving)
+    world.model.hold()
+    begun = await send.message(world.scope(owner), session_id, NewMessageInput("@coder Hi", "key"))
+
+    waiting = asyncio.create_task(wait(world.scope(owner), begun, seconds=30))
+    await asyncio.sleep(0)
+    await leaving.drain()
+    world.model.release()
+    async with world.serving():
+        await waiting
+
+    assert (await world.run_of(owner, begun)).status is RunStatus.SUCCEEDED
 
 
 async def test_no_connection_is_held_while_waiting(world: World) -> None:
@@ -106,8 +132,6 @@ async def test_no_connection_is_held_while_waiting(world: World) -> None:
     await scope.read(lambda tx: tx.projects.session(session_id))
 
     waiting = asyncio.create_task(world.wait(scope, begun, seconds=30))
-    while not world.tails.readers:
-        await asyncio.sleep(0)
     for _ in range(200):
         await asyncio.sleep(0.001)
         if not world.connections_held():
