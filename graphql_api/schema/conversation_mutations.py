@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from functools import partial
 from typing import Annotated
 from uuid import UUID
@@ -178,8 +178,7 @@ class ConversationMutation:
 
         async def stopped() -> RunStopped:
             await context.services.stop(context.scope, key)
-            _, run = await context.scope.read(partial(_question_and_run, run_id=key))
-            return RunStopped(run=Run.of(run))
+            return RunStopped(run=Run.of(await context.scope.read(partial(_run, run_id=key))))
 
         return await answered(info, stopped(), lambda it: it)
 
@@ -204,15 +203,25 @@ async def _sent(info: Info, sending: Awaitable[Begun], *, seconds: float = 0.0) 
     begun = await sending
     if seconds:
         await context.services.wait_for_run(context.scope, begun, seconds=seconds)
-    question, run = await context.scope.read(partial(_question_and_run, run_id=begun.run_id))
-    return MessageSent(message=Message.of(question), run=Run.of(run))
+    run, messages = await context.scope.read(partial(_run_and_messages, begun=begun))
+    # whoever waited for the answer asks for it: it was read in the same go
+    context.loaders.messages.prime_many({(it.project_id, it.id): it for it in messages.values()})
+    return MessageSent(message=Message.of(messages[run.question_id]), run=Run.of(run))
 
 
-def _question_and_run(tx: UserTx, *, run_id: UUID) -> tuple[entities.Message, entities.Run]:
-    place = tx.projects.of_run(run_id)
-    p = tx.project(place[0]) if place else None
-    run = p.runs.many([run_id]).get(run_id) if p else None
-    question = p.messages.many([run.question_id]).get(run.question_id) if p and run else None
-    if run is None or question is None:
+def _run_and_messages(tx: UserTx, *, begun: Begun) -> tuple[entities.Run, Mapping[UUID, entities.Message]]:
+    """The run with its question and its answer."""
+    p = tx.project(begun.project_id)
+    run = p.runs.many([begun.run_id]).get(begun.run_id)
+    messages = p.messages.many([run.question_id, run.answer_id]) if run else {}
+    if run is None or run.question_id not in messages:
         raise DomainNotFound("run")
-    return question, run
+    return run, messages
+
+
+def _run(tx: UserTx, *, run_id: UUID) -> entities.Run:
+    place = tx.projects.of_run(run_id)
+    run = tx.project(place[0]).runs.many([run_id]).get(run_id) if place else None
+    if run is None:
+        raise DomainNotFound("run")
+    return run

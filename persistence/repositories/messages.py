@@ -38,8 +38,9 @@ _ANCHOR = select(t.c.id, t.c.parent_id, t.c.depth, t.c.author, _STREAMING).where
 )
 
 
-def _walk(*columns: sa.ColumnElement[Any]) -> sa.CTE:
-    """A message and its ancestors, nearest first; each step is confined to the owner."""
+def _walk(*, down_to: sa.ColumnElement[int]) -> sa.CTE:
+    """A message and its ancestors as deep as that, nearest first; each step is confined to the owner."""
+    columns = (t.c.id, t.c.parent_id, t.c.depth)
     start = select(*columns).where(t.c.session_id == param("session"), t.c.id == param("leaf"))
     chain = start.cte("chain", recursive=True)
     parent = t.alias("parent")
@@ -49,11 +50,11 @@ def _walk(*columns: sa.ColumnElement[Any]) -> sa.CTE:
             chain, parent, sa.and_(parent.c.id == chain.c.parent_id, parent.c.session_id == param("session"))
         ),
     )
-    return chain.union_all(step.where(chain.c.depth > param("down_to")))
+    return chain.union_all(step.where(chain.c.depth > down_to))
 
 
 def _path() -> sa.Select[Any]:
-    chain = _walk(t.c.id, t.c.parent_id, t.c.depth)
+    chain = _walk(down_to=param("down_to", sa.BigInteger))
     source = join(chain, t, sa.and_(t.c.id == chain.c.id, t.c.session_id == param("session")))
     return (
         select(*COLUMNS, source=source)
@@ -63,7 +64,11 @@ def _path() -> sa.Select[Any]:
 
 
 def _history() -> sa.Select[Any]:
-    chain = _walk(t.c.id, t.c.parent_id, t.c.depth)
+    """The complete ones of a message and those before it, so many in all."""
+    leaf = select(t.c.depth - param("limit") + 1).where(
+        t.c.session_id == param("session"), t.c.id == param("leaf")
+    )
+    chain = _walk(down_to=leaf.scalar_subquery())
     source = join(chain, t, sa.and_(t.c.id == chain.c.id, t.c.session_id == param("session")))
     return (
         select(t.c.author, t.c.content, t.c.agent_handle, source=source)
@@ -180,9 +185,7 @@ class SqlMessages:
 
     def history(self, session_id: UUID, leaf_id: UUID, *, limit: int) -> Sequence[Turn]:
         """Complete ancestors, oldest first."""
-        leaf = self.anchor(session_id, leaf_id)
-        down_to = max(leaf.depth - limit + 1, 0) if leaf else 0
-        found = self._rows.all(_HISTORY, session=session_id, leaf=leaf_id, down_to=down_to)
+        found = self._rows.all(_HISTORY, session=session_id, leaf=leaf_id, limit=limit)
         return [Turn(Author(author), content, handle) for author, content, handle in found]
 
     def siblings(self, ids: Collection[UUID]) -> Mapping[UUID, Sequence[Message]]:

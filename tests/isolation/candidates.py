@@ -38,6 +38,7 @@ class Candidate:
     """`text` must get the same answer as `unknown`; answers may repeat what they name."""
 
     why: str
+    of_another_user: bool
     text: str
     unknown: str
     named: str = ""
@@ -46,7 +47,7 @@ class Candidate:
     def inside(self, pattern: str) -> Candidate:
         """The same in the middle of something."""
         text, unknown = pattern.format(self.text), pattern.format(self.unknown)
-        return Candidate(self.why, text, unknown, self.text, self.unknown)
+        return Candidate(self.why, self.of_another_user, text, unknown, self.text, self.unknown)
 
 
 def references(wanted: Reference, it: Place, people: People, rows: Rows) -> Iterator[Candidate]:
@@ -54,21 +55,21 @@ def references(wanted: Reference, it: Place, people: People, rows: Rows) -> Iter
     mine, theirs = of_user(rows, it.person.user_id), of_user(rows, people.others(it)[0].person.user_id)
     kind = wanted.kind
     for value in ids(theirs, *TABLES[kind]):
-        yield _id(f"another's {kind.name}", kind, value)
+        yield _id(f"another's {kind.name}", kind, value, of_another_user=True)
     for value in _outside(wanted, it, mine):
         yield _id(f"their own {kind.name} of another {wanted.within.name}", kind, value)
     for of, value in it.gone:
         if of == kind:
             yield _id(f"their own deleted {kind.name}", kind, value)
-    for whose, of_them in (("their own", mine), ("another's", theirs)):
-        yield from _disguised(kind, whose, of_them)
+    yield from _disguised(kind, mine, "their own", of_another_user=False)
+    yield from _disguised(kind, theirs, "another's", of_another_user=True)
     stolen = ids(theirs, *TABLES[kind])[0]
-    yield Candidate("another's bare UUID", str(stolen), str(NOBODYS))
-    yield Candidate("another's in capitals", shown(kind, stolen).upper(), shown(kind, NOBODYS).upper())
+    yield Candidate("another's bare UUID", True, str(stolen), str(NOBODYS))
+    yield Candidate("another's in capitals", True, shown(kind, stolen).upper(), shown(kind, NOBODYS).upper())
 
 
-def _id(why: str, kind: Kind, value: UUID) -> Candidate:
-    return Candidate(f"{why} {value}", shown(kind, value), shown(kind, NOBODYS))
+def _id(why: str, kind: Kind, value: UUID, *, of_another_user: bool = False) -> Candidate:
+    return Candidate(f"{why} {value}", of_another_user, shown(kind, value), shown(kind, NOBODYS))
 
 
 def _outside(wanted: Reference, it: Place, mine: Rows) -> list[UUID]:
@@ -83,27 +84,30 @@ def _outside(wanted: Reference, it: Place, mine: Rows) -> list[UUID]:
     return [value for row in rows if isinstance(value := row[column], UUID)]
 
 
-def _disguised(kind: Kind, whose: str, rows: Rows) -> Iterator[Candidate]:
+def _disguised(kind: Kind, rows: Rows, whose: str, *, of_another_user: bool) -> Iterator[Candidate]:
     """Things of other kinds, under their own name and as if they were of this kind."""
     for other, (table, column) in TABLES.items():
         if other != kind:
             value = ids(rows, table, column)[0]
-            yield _id(f"{whose} {other.name}", other, value)
-            yield _id(f"{whose} {other.name} that claims to be a {kind.name}", kind, value)
+            yield _id(f"{whose} {other.name}", other, value, of_another_user=of_another_user)
+            claim = f"{whose} {other.name} that claims to be a {kind.name}"
+            yield _id(claim, kind, value, of_another_user=of_another_user)
     for table, column in KINDLESS.items():
-        yield _id(f"{whose} row of {table}", kind, ids(rows, table, column)[0])
+        value = ids(rows, table, column)[0]
+        yield _id(f"{whose} row of {table}", kind, value, of_another_user=of_another_user)
 
 
 def handles(it: Place, people: People) -> Iterator[Candidate]:
     """Handles of agents that the project does not have."""
     for other in (*people.others(it), people.elsewhere(it)):
-        yield Candidate(f"a handle of {other.mark}", other.handle, NO_HANDLE)
-    yield Candidate("a deleted agent's handle", f"{it.mark}-gone", NO_HANDLE)
+        whose = other.person != it.person
+        yield Candidate(f"a handle of {other.mark}", whose, other.handle, NO_HANDLE)
+    yield Candidate("a deleted agent's handle", False, f"{it.mark}-gone", NO_HANDLE)
 
 
 def cursor(why: str, text: str) -> Candidate:
     """A place in a list; what nobody has is the same place beside a row with another id."""
-    return Candidate(why, text, _moved(text))
+    return Candidate(why, True, text, _moved(text))
 
 
 def _moved(text: str) -> str:

@@ -29,6 +29,7 @@ class Trial:
     """A call that must be answered as `unknown` is, when what either of them passed in is left out."""
 
     why: str
+    of_another_user: bool
     variables: Variables
     named: tuple[str, ...]
     unknown: Variables
@@ -62,10 +63,16 @@ def over_socket(app: App, it: Place) -> Ask:
     return ask
 
 
-async def differences(app: App, it: Place, path: str, ask: Ask) -> list[str]:
+async def differences(
+    app: App, it: Place, path: str, ask: Ask, *, another_users_only: bool = False
+) -> list[str]:
     """Everything by which something foreign differs from something unknown, in the answer or in its effects."""
     before = await app.rows()
-    trials = list(_trials(app, it, path, before))
+    trials = [
+        trial
+        for trial in _trials(app, it, path, before)
+        if trial.of_another_user or not another_users_only
+    ]
     text = document(path, CASES[path].reach)
     unknown = {_key(trial.unknown): trial.unknown for trial in trials}
     with published() as channels:
@@ -95,6 +102,7 @@ def _trials(app: App, it: Place, path: str, rows: Rows) -> Iterator[Trial]:
         for one in _candidates(app, it, meaning, rows):
             yield Trial(
                 f"{argument}: {one.why}",
+                one.of_another_user,
                 put(others, argument, one.text),
                 (one.text, one.named),
                 put(others, argument, one.unknown),
@@ -130,7 +138,7 @@ def _all_at_once(app: App, it: Place, path: str) -> Iterator[Trial]:
     for other in app.people.others(it):
         theirs = valid(other, path)
         nobodys = _of_nobody(theirs, CASES[path])
-        yield Trial(f"all of {other.mark}", theirs, _ids_in(theirs), nobodys, _ids_in(nobodys))
+        yield Trial(f"all of {other.mark}", True, theirs, _ids_in(theirs), nobodys, _ids_in(nobodys))
 
 
 def _of_nobody(variables: Variables, case: Case) -> Variables:

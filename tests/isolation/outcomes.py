@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from domain.conversations.moved import Moved
 from domain.errors import CodeLabError
+from persistence.database import sqlstate
 from persistence.statements import Rows
 from persistence.tables import metadata
 from persistence.transactions import SqlUserTx
@@ -63,7 +64,8 @@ async def outcome(app: App, it: Place, probe: UserProbe, things: Things, before:
         try:
             given = probe(SqlUserTx(Rows(connection, user_id=it.person.user_id)), things)
         except (sa.exc.IntegrityError, CodeLabError, Moved) as refusal:
-            found.append(Outcome(f"refused: {type(refusal).__name__}", frozenset()))
+            why = f"{type(refusal).__name__} {sqlstate(refusal.__cause__ or refusal)}"
+            found.append(Outcome(f"refused: {why}", frozenset()))
             raise _Undo from None
         changed = before.changes(connection) if _writes(connection) != written else frozenset()
         found.append(Outcome(_in_words(given, things), changed))

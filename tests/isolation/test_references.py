@@ -12,7 +12,7 @@ from tests.isolation.registry import MUTATIONS, QUERIES, SUBSCRIPTIONS, Case, Re
 Transport = Callable[[App, Place], Ask]
 
 
-def _naming(cases: Mapping[str, Case]) -> list[str]:
+def naming(cases: Mapping[str, Case]) -> list[str]:
     """The cases in which something is named."""
     return [
         path
@@ -27,14 +27,14 @@ def callers(app: App) -> tuple[Place, Place]:
     return app.people.alice[0], app.people.bob[1]
 
 
-@pytest.mark.parametrize("path", _naming(QUERIES))
+@pytest.mark.parametrize("path", naming(QUERIES))
 async def test_a_query_finds_nothing_of_anothers(app: App, path: str) -> None:
     found = [d for it in callers(app) for d in await differences(app, it, path, over_http(app, it))]
 
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("path", _naming(MUTATIONS))
+@pytest.mark.parametrize("path", naming(MUTATIONS))
 async def test_a_mutation_reaches_nothing_of_anothers(app: App, path: str) -> None:
     found = [d for it in callers(app) for d in await differences(app, it, path, over_http(app, it))]
 
@@ -42,7 +42,7 @@ async def test_a_mutation_reaches_nothing_of_anothers(app: App, path: str) -> No
 
 
 @pytest.mark.parametrize("transport", [over_events, over_socket])
-@pytest.mark.parametrize("path", _naming(SUBSCRIPTIONS))
+@pytest.mark.parametrize("path", naming(SUBSCRIPTIONS))
 async def test_a_subscription_hears_nothing_of_anothers(app: App, path: str, transport: Transport) -> None:
     found = [d for it in callers(app) for d in await differences(app, it, path, transport(app, it))]
 

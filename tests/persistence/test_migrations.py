@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -91,8 +92,8 @@ async def test_every_owned_table_has_a_forced_policy_and_the_unowned_role_just_i
                 " WHERE grantee = 'codelab_unowned'"
             )
             privileges: dict[str, set[str]] = {}
-            for row in granted:
-                privileges.setdefault(str(row[0]), set()).add(str(row[1]))
+            for table, privilege in cast("list[tuple[str, str]]", granted.all()):
+                privileges.setdefault(table, set()).add(privilege)
     finally:
         await database.close()
 

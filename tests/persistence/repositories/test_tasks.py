@@ -223,7 +223,7 @@ async def test_steps_and_what_they_cost_are_recorded_with_their_owner(tasks: Tas
         paid = sa.select(
             usage.c.id, usage.c.task_id, usage.c.cost_micro_usd, usage.c.price_known, usage.c.estimated
         )
-        return list(connection.execute(recorded)), list(connection.execute(paid))  # type: ignore[arg-type]  # rows of any columns
+        return list(connection.execute(recorded)), list(connection.execute(paid))
 
     recorded, paid = await tasks.world.database.read(work, user_id=tasks.owner.user_id)
     owner, task_id = tasks.owner, claim.task.task_id
