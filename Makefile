@@ -6,7 +6,7 @@ VENV := .venv/.installed
 PEERS := tests/peers/node_modules/.installed
 BIN := .venv/bin
 
-.PHONY: help run test check schema bench lock clean
+.PHONY: help run test soak check schema bench lock clean
 
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -16,6 +16,9 @@ run: $(VENV) ## Start CodeLab on this machine and print the link to open
 
 test: $(VENV) tools $(PEERS) ## Run every test suite on real databases, and measure coverage
 	@$(BIN)/python scripts/run_suites.py
+
+soak: $(VENV) tools ## Put the engine under stress for long (about half an hour)
+	@CODELAB_SOAK=1 $(BIN)/python -m pytest -q -s --timeout=3600 tests/stress
 
 check: $(VENV) ## Check format, lint, types, imports, generated files and locks
 	@scripts/check

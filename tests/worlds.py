@@ -26,8 +26,8 @@ from domain.agents.entities import Agent
 from domain.agents.inputs import AgentInput
 from domain.agents.runner import Runner, RunnerLimits
 from domain.agents.versions import AgentVersions
-from domain.bus.ports import EngineQueue
 from domain.bus.guard import Work
+from domain.bus.ports import EngineQueue
 from domain.bus.worker import Worker, WorkerTimes
 from domain.conversations.begin import Begin, Begun
 from domain.conversations.delete_message import DeleteMessage

@@ -101,6 +101,7 @@ class RedisBackend(BroadcastBackend):
                 logger.info("redis: listening failed with %s", type(problems.exceptions[0]).__name__)
             except* Exception:  # the loop must outlive what nobody thought of, and say so
                 logger.exception("redis: listening failed in a new way")
+            _end_if_cancelled()
             await asyncio.sleep(self._delay_s)
             self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
 
@@ -156,6 +157,13 @@ class RedisBackend(BroadcastBackend):
                     raise RedisConnectionError("no sign of life")
                 await connection.send_command("PING", check_health=False)
                 next_ping_s = now_s + self._ping_s
+
+
+def _end_if_cancelled() -> None:
+    """End the task when it was cancelled: a task group whose child fails at that moment tells only of the failure."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _now_s() -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
@@ -71,10 +72,8 @@ async def outcome(app: App, it: Place, probe: UserProbe, things: Things, before:
         found.append(Outcome(_in_words(given, things), changed))
         raise _Undo
 
-    try:
+    with contextlib.suppress(_Undo):
         await app.parts.stores.database.write(work, user_id=it.person.user_id)
-    except _Undo:
-        pass
     return found[0]
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 from domain.agents.inputs import DEFAULTS
@@ -40,7 +39,6 @@ WORKER = UUID("01900000-cccc-7ddd-8eee-ffff00001111")
 PAGE = PageRequest()
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 _HASH = "a hash"
-
 
 
 def _open(it: Things) -> OpenTask:
@@ -81,7 +79,9 @@ def _new_run(it: Things) -> NewRun:
 
 
 def _ended(p: ProjectTx, it: Things) -> object:
-    return p.messages.complete(it.answer, status=MessageStatus.FAILED, content="End.", model=None, usage=Usage())
+    return p.messages.complete(
+        it.answer, status=MessageStatus.FAILED, content="End.", model=None, usage=Usage()
+    )
 
 
 def _claimed_again(p: ProjectTx, it: Things) -> object:
@@ -112,9 +112,7 @@ OF_USERS: Mapping[str, UserProbe] = {
     ),
     "IdentityRows.sign_ins": lambda tx, it: tx.identity.sign_ins(),
     "IdentityRows.sign_in": lambda tx, it: tx.identity.sign_in(it.sign_in),
-    "IdentityRows.rotate": lambda tx, it: tx.identity.rotate(
-        it.sign_in, presented=it.token, successor=_HASH
-    ),
+    "IdentityRows.rotate": lambda tx, it: tx.identity.rotate(it.sign_in, presented=it.token, successor=_HASH),
     "IdentityRows.token_family": lambda tx, it: tx.identity.token_family(it.sign_in),
     "IdentityRows.revoke": lambda tx, it: tx.identity.revoke(it.sign_in),
     "IdentityRows.revoke_all": lambda tx, it: tx.identity.revoke_all(but=FRESH),
@@ -129,6 +127,7 @@ OF_USERS: Mapping[str, UserProbe] = {
     "ProjectRows.save": lambda tx, it: tx.projects.save(it.project, name="New", workspace_path=None),
     "ProjectRows.bury": lambda tx, it: tx.projects.bury(it.project),
     "ProjectRows.session": lambda tx, it: tx.projects.session(it.session),
+    "ProjectRows.situation": lambda tx, it: tx.projects.situation(it.session, key=it.run_key, parent_id=None),
     "ProjectRows.of_agent": lambda tx, it: tx.projects.of_agent(it.agent),
     "ProjectRows.of_message": lambda tx, it: tx.projects.of_message(it.question),
     "ProjectRows.of_run": lambda tx, it: tx.projects.of_run(it.run),
@@ -185,7 +184,9 @@ OF_PROJECTS: Mapping[str, ProjectProbe] = {
     "RunRows.finish": lambda p, it: p.runs.finish(
         it.run, status=RunStatus.FAILED, problem=None, model=None, usage=Usage()
     ),
-    "EventRows.store": lambda p, it: p.events.store(it.session, Advanced(999, AT, active_runs=0), SessionRenamed("New")),
+    "EventRows.store": lambda p, it: p.events.store(
+        it.session, Advanced(999, AT, active_runs=0), SessionRenamed("New")
+    ),
     "EventRows.append": lambda p, it: p.events.append(it.session, SessionRenamed("New")),
     "TaskRows.add_queued": lambda p, it: p.tasks.add_queued(_new_task(it)),
     "TaskRows.add_claimed": lambda p, it: p.tasks.add_claimed(
@@ -200,7 +201,9 @@ OF_PROJECTS: Mapping[str, ProjectProbe] = {
     "TaskRows.open_of_project": lambda p, it: p.tasks.open_of_project(),
     "TaskRows.close": lambda p, it: p.tasks.close(_open(it), status=TaskStatus.CANCELLED),
     "TaskRows.record_step": lambda p, it: p.tasks.record_step(_claim(p, it), position=9, response={}),
-    "TaskRows.record_usage": lambda p, it: p.tasks.record_usage(usage_id=FRESH, claim=_claim(p, it), call=_call()),
+    "TaskRows.record_usage": lambda p, it: p.tasks.record_usage(
+        usage_id=FRESH, claim=_claim(p, it), call=_call()
+    ),
 }
 """What is asked of a project's part of it."""
 

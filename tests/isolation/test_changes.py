@@ -17,8 +17,8 @@ from tests.isolation.views import uuid
 TAKEN: dict[tuple[str, str], Callable[[People, Place], list[str]]] = {
     ("Mutation.createProject", "input.name"): lambda people, it: [o.mark for o in people.others(it)],
     ("Mutation.updateProject", "input.name"): lambda people, it: [o.mark for o in people.others(it)],
-    ("Mutation.createAgent", "input.handle"): lambda people, it: _handles(people, it),
-    ("Mutation.updateAgent", "input.handle"): lambda people, it: _handles(people, it),
+    ("Mutation.createAgent", "input.handle"): lambda people, it: _handles(people, it),  # noqa: PLW0108 - it is defined below
+    ("Mutation.updateAgent", "input.handle"): lambda people, it: _handles(people, it),  # noqa: PLW0108 - it is defined below
     ("Mutation.createSession", "idempotencyKey"): lambda people, it: [
         f"{o.mark} chat" for o in _around(people, it)
     ],

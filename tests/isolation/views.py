@@ -41,9 +41,9 @@ async def views(app: App, it: Place) -> dict[str, Answer]:
 
 def strangers(path: str, answer: Answer, it: Place, app: App, rows: Rows) -> Iterator[str]:
     """Everything in a view that is not its reader's, or not of the project that was looked at."""
-    if path.split()[0] in IMPERSONAL:
+    if path.split(maxsplit=1)[0] in IMPERSONAL:
         return
-    personal = path.split()[0] in PERSONAL
+    personal = path.split(maxsplit=1)[0] in PERSONAL
     marks = [place.mark for place in app.people.others(it)] + [app.people.others(it)[0].person.email]
     known = _known(rows, it, personal=personal)
     if not personal:

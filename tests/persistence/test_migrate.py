@@ -23,8 +23,7 @@ from tests.launchers.postgres import PostgresServer
 MAKE_USERS_ANEW = (
     "CREATE TABLE other AS SELECT * FROM users",
     "DROP TABLE users",
-    "CREATE TABLE users (user_id CHAR(32) PRIMARY KEY, email TEXT, email_folded TEXT, password_hash TEXT,"
-    " created_at BIGINT, deleted_at BIGINT)",
+    "CREATE TABLE users (user_id TEXT PRIMARY KEY, email TEXT, folded TEXT, hash TEXT, made BIGINT, gone BIGINT)",
     "INSERT INTO users SELECT * FROM other",
 )
 

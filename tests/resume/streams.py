@@ -144,6 +144,12 @@ class EventStream:
         self._response = response
         self._lines: AsyncIterator[str] = response.aiter_lines()
 
+    @property
+    def socket(self) -> socket.socket:
+        """The socket that it comes through."""
+        network = self._response.extensions["network_stream"]
+        return cast("socket.socket", network.get_extra_info("socket"))
+
     @classmethod
     async def connected(
         cls,

@@ -25,7 +25,7 @@ async def test_readers_that_leave_anywhere_and_change_transport_miss_nothing(
     tmp_path: Path, seed: int
 ) -> None:
     figures = Figures()
-    scale = Scale(points=2_000, seconds=300) if SOAK else Scale(points=600, seconds=45)
+    scale = Scale(points=2_000, seconds=300) if SOAK else Scale(points=600, seconds=150)
 
     async with CodelabProcess(tmp_path, settings=SETTINGS) as server:
         truth = Truth(SqliteFile(tmp_path / "codelab.db"))

@@ -163,7 +163,7 @@ async def test_readers_that_change_process_miss_nothing_whatever_happens_to_redi
     scale = (
         Scale(points=2_000, seconds=400)
         if SOAK
-        else Scale(points=450, seconds=60, sessions=3, wanderers=5, pause_s=0.5)
+        else Scale(points=450, seconds=150, sessions=3, wanderers=5, pause_s=0.5)
     )
 
     async with deployed(postgres_server, tmp_path, random) as deployment:

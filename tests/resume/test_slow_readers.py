@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,17 +30,25 @@ from tests.resume.streams import (
 
 pytestmark = pytest.mark.slow
 
-PROMPT_S = 3.0
+PROMPT_S = 5.0
 """Within this time an event is with everyone who reads; shorter than the server's patience with who does not."""
-IMPATIENT_S, PATIENT_S = 4.0, 60.0
-QUESTIONS = 4
+IMPATIENT_S, PATIENT_S = 6.0, 60.0
+QUESTIONS = 2
 QUESTION = "x" * 90_000
 """A few of these fill every buffer on the way to a client."""
 RENAMES = 300
 """More events than wait for a reader."""
 AT_ONCE = 10
 TRY_AGAIN_LATER = 1013
-SMALL = (socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
+NARROW, WIDE_BYTES = (socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048), 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Narrow:
+    """A stream and the socket that it comes through."""
+
+    stream: Stream
+    socket: socket.socket
 
 
 @pytest.fixture(autouse=True)
@@ -60,20 +69,18 @@ async def test_readers_that_do_not_read_delay_nobody_and_resume_exactly(
         stream = await open_stream(
             TransportKind.WEBSOCKET, http, here.url, token=api.token, session_id=session, after=0
         )
-        slow = [
-            (Reader(session, lossless=True), await stack.enter_async_context(small))
-            for small in _small(here, api, session)
-        ]
+        narrow = [await stack.enter_async_context(opened) for opened in _narrow(here, api, session)]
+        slow = [Reader(session, lossless=True) for _ in narrow]
 
         await _write_and_read(api, here, session, prompt, stream)
         if stall_s is IMPATIENT_S:
             await _until(lambda: here.web.connections.live_subscriptions == 1)
-        ends = [await _rest(reader, stalled) for reader, stalled in slow]
+        ends = [await _rest(reader, stalled) for reader, stalled in zip(slow, narrow, strict=True)]
         await stream.leave(abruptly=False)
 
         assert ends == [None, TRY_AGAIN_LATER if stall_s is IMPATIENT_S else "RESUME"]
         log, texts = await here.truth.events(session), await here.truth.texts(session)
-        for reader, _ in slow:
+        for reader in slow:
             assert 0 < reader.cursor < prompt.cursor
             await _resume(http, here, api.token, reader, until=prompt.cursor)
             reader.verify(log, texts)
@@ -99,11 +106,12 @@ async def _read(reader: Reader, stream: Stream, *, until: int) -> None:
             reader.receive(event)
 
 
-async def _rest(reader: Reader, stream: Stream) -> int | str | None:
+async def _rest(reader: Reader, narrow: Narrow) -> int | str | None:
     """Read what is left of a stream that the server has given up; the code with which it ended."""
-    async with asyncio.timeout(20):
+    narrow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WIDE_BYTES)
+    async with asyncio.timeout(PATIENT_S):
         try:
-            while (event := await stream.next()) is not None:
+            while (event := await narrow.stream.next()) is not None:
                 reader.receive(event)
         except Interrupted as interrupted:
             return interrupted.code
@@ -123,32 +131,32 @@ async def _resume(http: httpx.AsyncClient, here: Local, token: str, reader: Read
     await stream.leave(abruptly=False)
 
 
-def _small(here: Local, api: Api, session: str) -> list[AbstractAsyncContextManager[Stream]]:
+def _narrow(here: Local, api: Api, session: str) -> list[AbstractAsyncContextManager[Narrow]]:
     """Streams into receive buffers as small as there are, which nobody reads yet."""
     return [
-        _small_events(here.url, token=api.token, session=session),
-        _small_socket(here.url, token=api.token, session=session),
+        _narrow_events(here.url, token=api.token, session=session),
+        _narrow_socket(here.url, token=api.token, session=session),
     ]
 
 
 @asynccontextmanager
-async def _small_events(server: str, *, token: str, session: str) -> AsyncIterator[Stream]:
-    transport = httpx.AsyncHTTPTransport(socket_options=[SMALL])
-    async with httpx.AsyncClient(transport=transport, timeout=30, trust_env=False) as http:
+async def _narrow_events(server: str, *, token: str, session: str) -> AsyncIterator[Narrow]:
+    transport = httpx.AsyncHTTPTransport(socket_options=[NARROW])
+    async with httpx.AsyncClient(transport=transport, timeout=PATIENT_S, trust_env=False) as http:
         stream = await EventStream.connected(http, server, token=token, session_id=session, after=0, last=0)
-        yield stream
+        yield Narrow(stream, stream.socket)
         await stream.leave(abruptly=True)
 
 
 @asynccontextmanager
-async def _small_socket(server: str, *, token: str, session: str) -> AsyncIterator[Stream]:
-    with socket.socket() as small:
-        small.setsockopt(*SMALL)
-        small.connect((urlsplit(server).hostname, urlsplit(server).port))
-        small.setblocking(False)
-        stream = await WebSocketStream.connected(server, token=token, session_id=session, sock=small)
+async def _narrow_socket(server: str, *, token: str, session: str) -> AsyncIterator[Narrow]:
+    with socket.socket() as narrow:
+        narrow.setsockopt(*NARROW)
+        narrow.connect((urlsplit(server).hostname, urlsplit(server).port))
+        narrow.setblocking(False)
+        stream = await WebSocketStream.connected(server, token=token, session_id=session, sock=narrow)
         await stream.subscribe(after=0)
-        yield stream
+        yield Narrow(stream, narrow)
         await stream.leave(abruptly=True)
 
 

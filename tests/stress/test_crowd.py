@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import sys
 import time
@@ -10,17 +11,20 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
 import pytest
 from broadcaster import Broadcast
 
 from domain.agents.entities import WAITING_LIMIT
+from domain.conversations.send import NewMessageInput
+from domain.errors import NotFound
 from persistence.memory.hints import MemoryHints
 from persistence.memory.live import MemoryLive
 from persistence.postgres import PostgresDatabase
 from persistence.sqlite import SqliteDatabase
 from tests.launchers.postgres import PostgresServer
-from tests.stress.bench import Bench, chances, open_bench
+from tests.stress.bench import Bench, chances, new_id, open_bench
 from tests.stress.books import Books, History, keep_history, summary
 from tests.stress.conftest import Watched
 from tests.stress.crowd import Member, settle
@@ -229,6 +233,31 @@ async def test_thirty_at_once_break_no_bound_on_postgres(
     assert history.most_waiting >= WAITING_LIMIT
     assert history.at_the_bound > 0
     assert history.at_the_limit > 0
+
+
+@pytest.mark.postgres
+async def test_nothing_stays_open_in_a_session_that_is_deleted_while_messages_come_in(
+    watched_postgres: Watched,
+) -> None:
+    databases = [watched_postgres.open() for _ in range(2)]
+    async with town(databases, seed=3) as (there, _, _):
+        person = await settle(there.benches[0])
+
+        async def send(bench: Bench, session_id: UUID) -> None:
+            new = NewMessageInput("question", str(new_id()), target=person.agents[0])
+            with contextlib.suppress(NotFound):
+                await bench.send.message(bench.scopes.open(person.user_id), session_id, new)
+
+        async def delete(bench: Bench, session_id: UUID) -> None:
+            await bench.sessions.delete(bench.scopes.open(person.user_id), session_id)
+
+        for session_id in person.sessions:
+            async with asyncio.TaskGroup() as group:
+                for number in range(8):
+                    act = delete if number == 4 else send
+                    group.create_task(act(there.benches[number % 2], session_id))
+
+        assert await watched_postgres.books.wrong() == []
 
 
 @pytest.mark.slow

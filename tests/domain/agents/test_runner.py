@@ -95,11 +95,11 @@ async def test_a_models_problem_fails_the_run_with_its_reason_and_keeps_the_text
 async def test_an_answer_that_takes_too_long_is_ended(world: World) -> None:
     world.model.hold()
 
-    owner, begun = await asked(world, limits=RunnerLimits(task_s=0.05))
+    owner, begun = await asked(world, limits=RunnerLimits(task_s=2.0))
 
     status, problem, _, text = await ended(world, owner, begun)
     assert (status, text) == (RunStatus.FAILED, "Answer to: Hi")
-    assert problem == "The answer took longer than 0 seconds and was ended."
+    assert problem == "The answer took longer than 2 seconds and was ended."
     assert world.model.closed == 1
 
 

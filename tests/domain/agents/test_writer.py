@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from domain.agents.writer import CHECKPOINT_S, AnswerWriter, storable
-from domain.bus.ports import ClaimLost
 from domain.bus.guard import Guard, Held
+from domain.bus.ports import ClaimLost
 from domain.errors import Unavailable
 from domain.events.live import SessionKey
 from domain.tasks.entities import Claim

@@ -31,7 +31,7 @@ DATABASE = 5
 
 @pytest.fixture
 async def process(redis_server: RedisServer) -> AsyncIterator[Process]:
-    async with open_process(redis_server.url(DATABASE)) as process:
+    async with open_process(redis_server.url(DATABASE), deadline_s=5) as process:
         await process.store.client.flushdb()
         yield process
 
@@ -41,7 +41,7 @@ async def stores(redis_server: RedisServer, process: Process) -> AsyncIterator[S
     async def advance(seconds: float) -> None:
         await age(process.store.client, seconds)
 
-    async with open_process(redis_server.url(DATABASE)) as other:
+    async with open_process(redis_server.url(DATABASE), deadline_s=5) as other:
         yield Stores(
             process.live, other.live, process.hints, other.hints, process.limiter, other.limiter, advance
         )

@@ -1,0 +1,298 @@
+"""How many SQL statements an operation takes, exactly: a list costs the same however long it is (no N+1).
+
+BEGIN and COMMIT are not counted, nor is the check that the sign-in stands, which is remembered for half a
+minute. The process runs no tasks, so that nothing but the operation executes anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from uuid import UUID
+
+import httpx
+import pytest
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from domain.agents.create import add_agent
+from domain.agents.entities import Agent
+from domain.agents.inputs import AgentInput
+from domain.conversations.begin import Chosen
+from domain.conversations.entities import Author, MessageStatus, RunMode, RunStatus, Usage
+from domain.conversations.ports import Advance, NewMessage, NewRun
+from domain.scopes import ProjectTx, UserTx
+from graphql_api.app.identity import new_id
+from graphql_api.app.main import open_parts
+from graphql_api.app.setting_types import ProcessRole
+from graphql_api.app.settings import Settings
+from graphql_api.app.web import Web
+from graphql_api.schema.ids import Kind, maybe, shown
+from persistence.tables.conversations import messages
+from tests.graphql_api.schema.api import Api, Json
+from tests.launchers.postgres import PostgresServer
+from tests.persistence.databases import postgres_template
+from tests.persistence.people import executed
+
+__all__ = ["postgres_template"]
+
+MANY = 50
+_AGENTS = """query ($project: ID!) { project(id: $project) { agents(first: 50) { totalCount nodes {
+    id handle status version capabilities model { name } queue { waiting running }
+    statistics { processed errorRate p95Seconds } project { name } } } } }"""
+_SESSION_PAGE = """query ($session: ID!) { session(id: $session) { title cursor head { id } project { name }
+    messages(last: 50) { totalCount pageInfo { hasPreviousPage } edges { cursor } nodes {
+        id author content status model createdAt citations { memoryId score excerpt }
+        usage { inputTokens outputTokens cost seconds } agent { handle version agent { status queue { running } } }
+    } } } }"""
+_BRANCHES = """query ($session: ID!) { session(id: $session) { messages(last: 50) { nodes {
+    id parent { id } siblings { id } run { id status } } } } }"""
+_RUNS = """query ($session: ID!) { session(id: $session) { runs(first: 50) { totalCount nodes {
+    id status agent { handle agent { status } } question { content } answer { content } session { title } } } } }"""
+_SENT = "{ __typename ... on MessageSent { message { id } run { id status answer { id status } } } }"
+
+READS = {
+    "me": ("{ me { id email preferences { theme } signIns { id current } } }", 3),
+    "projects": ("{ me { projects(first: 50) { totalCount nodes { id name } } } }", 2),
+    "project": ("query ($project: ID!) { project(id: $project) { name orchestrator { prompt } } }", 2),
+    "agents": (_AGENTS, 3),
+    "agent": ("query ($agent: ID!) { agent(id: $agent) { handle versions { totalCount nodes { version } } } }", 3),
+    "sessions": ("query ($project: ID!) { project(id: $project) { sessions(first: 50) { nodes { title } } } }", 2),
+    "a page of 50 messages with agents, usage and citations": (_SESSION_PAGE, 6),
+    "a page of 50 messages with their branches and runs": (_BRANCHES, 6),
+    "a page of 50 runs": (_RUNS, 6),
+    "run": ("query ($run: ID!) { run(id: $run) { status question { content } answer { content } } }", 3),
+    "system": ("{ system { version } rateLimit { remaining } }", 0),
+}
+"""Queries, and what each takes."""
+WRITES = {
+    "createProject": (
+        'mutation { createProject(input: {name: "New"}) { __typename ... on ProjectSaved { project { id } } } }',
+        1,
+    ),
+    "updateProject": (
+        'mutation ($project: ID!) { updateProject(id: $project, input: {workspacePath: "/new"}) { __typename } }',
+        1,
+    ),
+    "configureOrchestrator": (
+        """mutation ($project: ID!) { configureOrchestrator(projectId: $project, input: {prompt: "New."}) {
+            __typename } }""",
+        1,
+    ),
+    "createAgent": (
+        """mutation ($project: ID!) { createAgent(projectId: $project, input: {name: "New", handle: "new"}) {
+            __typename ... on AgentSaved { agent { version } } } }""",
+        1,
+    ),
+    "updateAgent": (
+        """mutation ($agent: ID!) { updateAgent(id: $agent, expectedVersion: 1, input: {role: "New"}) {
+            __typename ... on AgentSaved { agent { version } } } }""",
+        1,
+    ),
+    "createSession": (
+        """mutation ($project: ID!) { createSession(projectId: $project, idempotencyKey: "new") {
+            __typename ... on SessionSaved { session { cursor } } } }""",
+        1,
+    ),
+    "renameSession": (
+        """mutation ($session: ID!) { renameSession(id: $session, title: "New") {
+            __typename ... on SessionSaved { session { title } } } }""",
+        1,
+    ),
+    "sendMessage": (
+        f"""mutation ($session: ID!, $agent: String!) {{ sendMessage(sessionId: $session, input: {{
+            content: "Hello", targetAgent: $agent, idempotencyKey: "new" }}) {_SENT} }}""",
+        1,
+    ),
+    "sendMessage again": (
+        f"""mutation ($session: ID!, $agent: String!) {{ sendMessage(sessionId: $session, input: {{
+            content: "Hello", targetAgent: $agent, idempotencyKey: "new" }}) {_SENT} }}""",
+        1,
+    ),
+    "sendMessage to nobody": (
+        f"""mutation ($session: ID!) {{ sendMessage(sessionId: $session, input: {{
+            content: "Hello, draw a chart", idempotencyKey: "auto" }}) {_SENT} }}""",
+        1,
+    ),
+    "editMessage": (
+        f"""mutation ($message: ID!) {{ editMessage(messageId: $message, content: "@CodeAssistant Hello",
+            idempotencyKey: "edit") {_SENT} }}""",
+        1,
+    ),
+    "retryRun": (f'mutation ($run: ID!) {{ retryRun(runId: $run, idempotencyKey: "retry") {_SENT} }}', 1),
+    "stopRun": ("mutation ($run: ID!) { stopRun(runId: $run) { __typename } }", 1),
+    "deleteMessage": ("mutation ($message: ID!) { deleteMessage(messageId: $message) { __typename } }", 1),
+    "deleteSession": ("mutation ($session: ID!) { deleteSession(id: $session) { __typename } }", 1),
+    "deleteAgent": ("mutation ($agent: ID!) { deleteAgent(id: $agent) { __typename } }", 1),
+    "deleteProject": ("mutation ($project: ID!) { deleteProject(id: $project) { __typename } }", 1),
+    "updatePreferences": ("mutation { updatePreferences(input: {theme: DARK}) { __typename } }", 1),
+}
+"""Mutations in the order in which they are tried, and what each takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Somebody with 50 of everything, and the ids of what the operations are about."""
+
+    api: Api
+    ids: dict[str, object]
+
+    async def count(self, query: str) -> int:
+        """Run an operation and count its statements."""
+        wanted = {name: value for name, value in self.ids.items() if f"${name}:" in query}
+        with executed(self.api.parts.stores.database) as statements:
+            answer = await self.api.send(query, **wanted)
+        assert "errors" not in answer, answer
+        assert '"NotFound"' not in str(answer).replace("'", '"'), answer
+        return len(statements)
+
+
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def url(request: pytest.FixtureRequest) -> tuple[PostgresServer, str] | None:
+    """The server and its template database, or None for a file of our own."""
+    if request.param == "sqlite":
+        return None
+    return request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
+
+
+@pytest.fixture(scope="module")
+async def scene(
+    url: tuple[PostgresServer, str] | None, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Scene]:
+    """The whole application on each database, without a worker."""
+    folder: Path = tmp_path_factory.mktemp("statements")
+    settings = Settings(data_dir=folder, rate_limit_per_minute=100_000, process=ProcessRole.API)
+    if url is not None:
+        server, template = url
+        address = server.url(await server.create_database(template=template))
+        settings = settings.model_copy(update={"database_url": SecretStr(address)})
+    async with open_parts(settings) as parts:
+        transport = httpx.ASGITransport(Web(parts).asgi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            yield await _scene(await Api(http, parts).signed_up("ada@example.com"))
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_a_query_takes_so_many_statements(scene: Scene, name: str) -> None:
+    query, expected = READS[name]
+    await scene.count(query)
+
+    assert await scene.count(query) == expected
+
+
+async def test_mutations_take_so_many_statements(scene: Scene) -> None:
+    taken = {name: await scene.count(query) for name, (query, _) in WRITES.items()}
+
+    assert taken == {name: expected for name, (_, expected) in WRITES.items()}
+
+
+async def _scene(api: Api) -> Scene:
+    me = await api.data("{ me { id } }")
+    project = await api.project()
+    project_id, user_id = _uuid(Kind.PROJECT, project["id"]), _uuid(Kind.USER, me["id"])
+    made: dict[str, UUID] = {}
+
+    def fill(tx: UserTx) -> None:
+        for n in range(MANY - 1):
+            tx.projects.add(new_id(), name=f"Project {n}", workspace_path=None)
+        made.update(_filled(tx.project(project_id)))
+
+    await api.parts.stores.scopes.open(user_id).write(fill)
+    await _cite(api, user_id)
+    return Scene(
+        api,
+        {
+            "project": project["id"],
+            "agent": shown(Kind.AGENT, made["agent"]),
+            "session": shown(Kind.SESSION, made["session"]),
+            "message": shown(Kind.MESSAGE, made["question"]),
+            "run": shown(Kind.RUN, made["run"]),
+        },
+    )
+
+
+def _filled(p: ProjectTx) -> dict[str, UUID]:
+    """Agents up to 50, 50 sessions, and in the last one 50 messages of 25 runs by 25 agents, and 25 more runs."""
+    for n in range(MANY - p.agents.count()):
+        add_agent(p, AgentInput(name=f"Agent {n}"), agent_id=new_id())
+    ids = [new_id() for _ in range(MANY)]
+    for session_id in ids:
+        p.sessions.add(session_id, title="Chat", key=None, input_hash="")
+    return {"session": ids[-1], **_conversation(p, ids[-1])}
+
+
+def _conversation(p: ProjectTx, session_id: UUID) -> dict[str, UUID]:
+    parent: UUID | None = None
+    made: dict[str, UUID] = {}
+    for n, agent in enumerate(p.agents.active()[: MANY // 2]):
+        made = {"question": new_id(), "answer": new_id(), "run": new_id(), "agent": agent.id}
+        _exchange(p, session_id, Chosen(agent, RunMode.DIRECT), made, parent=parent, number=n)
+        parent = made["answer"]
+    p.sessions.advance(session_id, Advance(MANY, head_id=parent))
+    return made
+
+
+def _exchange(
+    p: ProjectTx, session_id: UUID, chosen: Chosen, ids: dict[str, UUID], *, parent: UUID | None, number: int
+) -> None:
+    """A question and its finished answer; the run waits, so that it can be stopped."""
+    p.messages.add(
+        NewMessage(
+            ids["question"],
+            session_id,
+            parent,
+            2 * number,
+            2 * number,
+            Author.USER,
+            "Question?",
+            MessageStatus.COMPLETE,
+            ids["run"],
+            None,
+        ),
+        NewMessage(
+            ids["answer"],
+            session_id,
+            ids["question"],
+            2 * number + 1,
+            2 * number + 1,
+            Author.AGENT,
+            "",
+            MessageStatus.STREAMING,
+            ids["run"],
+            chosen.ref,
+        ),
+    )
+    p.messages.complete(
+        ids["answer"], status=MessageStatus.COMPLETE, content="Answer.", model="model", usage=Usage(1, 2, 3, 4, 5)
+    )
+    p.runs.add(
+        NewRun(
+            ids["run"],
+            session_id,
+            number,
+            RunMode.DIRECT,
+            RunStatus.SUCCEEDED,
+            ids["question"],
+            ids["answer"],
+            chosen.ref,
+            None,
+            None,
+            f"key {number}",
+            "",
+        )
+    )
+
+
+async def _cite(api: Api, user_id: UUID) -> None:
+    """Give every answer a citation; nothing in the product makes them yet."""
+    citation = {"memory_id": str(new_id()), "score": 0.5, "excerpt": "Remembered."}
+    cite = sa.update(messages).where(messages.c.agent_id.is_not(None)).values(citations=[citation])
+    await api.parts.stores.database.write(lambda connection: connection.execute(cite), user_id=user_id)
+
+
+def _uuid(kind: Kind, text: str) -> UUID:
+    found = maybe(kind, text)
+    assert found is not None
+    return found
