@@ -44,7 +44,10 @@ class Prepared:
         for name, parts in self._lists.items():
             constants.update(zip(parts, constants[name] or (), strict=False))
         self.sql = state.statement
-        processors = {**compiled._bind_processors, **state.processors}  # those of plain values, and of lists' parts
+        processors = {
+            **compiled._bind_processors,
+            **state.processors,
+        }  # those of plain values, and of lists' parts
         self._encoders = [
             (name, cast("Convert | None", processors.get(name)), constants.get(name))
             for name in state.positiontup or ()

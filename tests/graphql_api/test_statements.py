@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 from uuid import UUID
 
 import httpx
@@ -18,7 +17,6 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from domain.agents.create import add_agent
-from domain.agents.entities import Agent
 from domain.agents.inputs import AgentInput
 from domain.conversations.begin import Chosen
 from domain.conversations.entities import Author, MessageStatus, RunMode, RunStatus, Usage
@@ -31,7 +29,7 @@ from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
 from graphql_api.schema.ids import Kind, maybe, shown
 from persistence.tables.conversations import messages
-from tests.graphql_api.schema.api import Api, Json
+from tests.graphql_api.schema.api import Api
 from tests.launchers.postgres import PostgresServer
 from tests.persistence.databases import postgres_template
 from tests.persistence.people import executed
@@ -58,8 +56,14 @@ READS = {
     "projects": ("{ me { projects(first: 50) { totalCount nodes { id name } } } }", 2),
     "project": ("query ($project: ID!) { project(id: $project) { name orchestrator { prompt } } }", 2),
     "agents": (_AGENTS, 3),
-    "agent": ("query ($agent: ID!) { agent(id: $agent) { handle versions { totalCount nodes { version } } } }", 3),
-    "sessions": ("query ($project: ID!) { project(id: $project) { sessions(first: 50) { nodes { title } } } }", 2),
+    "agent": (
+        "query ($agent: ID!) { agent(id: $agent) { handle versions { totalCount nodes { version } } } }",
+        3,
+    ),
+    "sessions": (
+        "query ($project: ID!) { project(id: $project) { sessions(first: 50) { nodes { title } } } }",
+        2,
+    ),
     "a page of 50 messages with agents, usage and citations": (_SESSION_PAGE, 6),
     "a page of 50 messages with their branches and runs": (_BRANCHES, 6),
     "a page of 50 runs": (_RUNS, 6),
@@ -265,7 +269,11 @@ def _exchange(
         ),
     )
     p.messages.complete(
-        ids["answer"], status=MessageStatus.COMPLETE, content="Answer.", model="model", usage=Usage(1, 2, 3, 4, 5)
+        ids["answer"],
+        status=MessageStatus.COMPLETE,
+        content="Answer.",
+        model="model",
+        usage=Usage(1, 2, 3, 4, 5),
     )
     p.runs.add(
         NewRun(

@@ -139,7 +139,9 @@ async def _first_part(call: Caller, person: Person, mark: str) -> dict[str, Any]
     broken = await _agent(call, project, f"{mark}-broken", model={"provider": "nobody", "name": "none"})
     session = (await call(_SESSION, id=project, title=f"{mark} chat"))["session"]["id"]
     sent = await _send(call, session, agent, f"{mark} asks what is 2+2", "first")
-    await _settled(call, await call(_EDIT, id=sent["message"]["id"], content=f"{mark} asks again", key="edit"))
+    await _settled(
+        call, await call(_EDIT, id=sent["message"]["id"], content=f"{mark} asks again", key="edit")
+    )
     failed = await _send(call, session, broken, f"{mark} asks in vain", "vain")
     return {
         "person": person,

@@ -74,6 +74,7 @@ def _id(why: str, kind: Kind, value: UUID, *, of_another_user: bool = False) -> 
 
 def _outside(wanted: Reference, it: Place, mine: Rows) -> list[UUID]:
     table, column = TABLES[wanted.kind]
+    rows: list[dict[str, object]] = []
     match wanted.within:
         case Bound.USER:
             return []

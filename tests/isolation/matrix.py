@@ -69,9 +69,7 @@ async def differences(
     """Everything by which something foreign differs from something unknown, in the answer or in its effects."""
     before = await app.rows()
     trials = [
-        trial
-        for trial in _trials(app, it, path, before)
-        if trial.of_another_user or not another_users_only
+        trial for trial in _trials(app, it, path, before) if trial.of_another_user or not another_users_only
     ]
     text = document(path, CASES[path].reach)
     unknown = {_key(trial.unknown): trial.unknown for trial in trials}
@@ -81,8 +79,7 @@ async def differences(
     found = [
         f"{path}: {trial.why}: {_short(answer.text)} instead of {_short(wanted.text)}"
         for trial, answer in zip(trials, answers, strict=True)
-        if _plain(answer, trial.named)
-        != _plain(wanted := expected[_key(trial.unknown)], trial.unknown_named)
+        if _plain(answer, trial.named) != _plain(wanted := expected[_key(trial.unknown)], trial.unknown_named)
     ]
     found += [f"{path}: {table} changed" for table in changed(before, await app.rows())]
     return found + [f"{path}: {channel} was told" for channel in channels]

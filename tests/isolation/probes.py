@@ -127,7 +127,6 @@ OF_USERS: Mapping[str, UserProbe] = {
     "ProjectRows.save": lambda tx, it: tx.projects.save(it.project, name="New", workspace_path=None),
     "ProjectRows.bury": lambda tx, it: tx.projects.bury(it.project),
     "ProjectRows.session": lambda tx, it: tx.projects.session(it.session),
-    "ProjectRows.situation": lambda tx, it: tx.projects.situation(it.session, key=it.run_key, parent_id=None),
     "ProjectRows.of_agent": lambda tx, it: tx.projects.of_agent(it.agent),
     "ProjectRows.of_message": lambda tx, it: tx.projects.of_message(it.question),
     "ProjectRows.of_run": lambda tx, it: tx.projects.of_run(it.run),

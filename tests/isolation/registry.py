@@ -132,9 +132,7 @@ MUTATIONS: dict[str, Case] = {
         lambda it: {"input": {"email": it.person.email, "password": it.person.password}},
         {"input.email": Text.SECRET, "input.password": Text.SECRET},
     ),
-    "Mutation.redeemSignInLink": Case(
-        lambda it: {"token": it.person.link_token}, {"token": Text.SECRET}
-    ),
+    "Mutation.redeemSignInLink": Case(lambda it: {"token": it.person.link_token}, {"token": Text.SECRET}),
     "Mutation.refreshTokens": Case(
         lambda it: {"refreshToken": it.person.refresh_token}, {"refreshToken": Text.SECRET}
     ),

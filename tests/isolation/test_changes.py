@@ -22,7 +22,9 @@ TAKEN: dict[tuple[str, str], Callable[[People, Place], list[str]]] = {
     ("Mutation.createSession", "idempotencyKey"): lambda people, it: [
         f"{o.mark} chat" for o in _around(people, it)
     ],
-    ("Mutation.sendMessage", "input.idempotencyKey"): lambda people, it: [f"key of {_other(people, it).mark}"],
+    ("Mutation.sendMessage", "input.idempotencyKey"): lambda people, it: [
+        f"key of {_other(people, it).mark}"
+    ],
     ("Mutation.editMessage", "idempotencyKey"): lambda people, it: [f"key of {_other(people, it).mark}"],
     ("Mutation.retryRun", "idempotencyKey"): lambda people, it: [f"key of {_other(people, it).mark}"],
 }

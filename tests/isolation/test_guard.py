@@ -25,7 +25,9 @@ from tests.isolation.things import of_place
 from tests.isolation.views import IMPERSONAL, views
 
 OWNED = [table.name for table in tables_with_owner()]
-IN_PROJECTS = [table.name for table in tables_with_owner() if table.name == "projects" or "project_id" in table.c]
+IN_PROJECTS = [
+    table.name for table in tables_with_owner() if table.name == "projects" or "project_id" in table.c
+]
 WRITTEN_ONLY = {"steps"}
 """Tables that no statement asks for or changes: they get their owner with the insert, and go with their parents."""
 SHOWN = {
@@ -54,7 +56,9 @@ async def own_sqlite(sqlite_people: Template, tmp_path: Path, sockets: Server) -
 
 
 @pytest.mark.parametrize("table", OWNED)
-async def test_without_its_users_predicate_a_table_leaks(sqlite_app: App, own_sqlite: App, table: str) -> None:
+async def test_without_its_users_predicate_a_table_leaks(
+    sqlite_app: App, own_sqlite: App, table: str
+) -> None:
     it, rows = sqlite_app.people.bob[1], await sqlite_app.rows()
     other = sqlite_app.people.alice[0]
     theirs = of_place(other, rows)

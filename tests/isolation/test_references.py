@@ -18,7 +18,9 @@ def naming(cases: Mapping[str, Case]) -> list[str]:
         path
         for path, case in cases.items()
         if case.owner
-        or any(isinstance(it, Reference) or it in (Text.HANDLE, Text.MENTION) for it in case.arguments.values())
+        or any(
+            isinstance(it, Reference) or it in (Text.HANDLE, Text.MENTION) for it in case.arguments.values()
+        )
     ]
 
 

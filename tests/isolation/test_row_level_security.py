@@ -177,7 +177,9 @@ async def test_a_person_sees_and_changes_their_own_rows_only(
     assert await database.fetchval(f"SELECT count(*) FROM {table}")
     assert not await database.fetchval(f"SELECT count(*) FROM {table} WHERE user_id = $1", bob)
     assert not await database.fetchval(f"SELECT count(*) FROM {table} WHERE user_id <> $1", alice)
-    assert await database.execute(f"UPDATE {table} SET user_id = user_id WHERE user_id = $1", bob) == "UPDATE 0"
+    assert (
+        await database.execute(f"UPDATE {table} SET user_id = user_id WHERE user_id = $1", bob) == "UPDATE 0"
+    )
     assert await database.execute(f"DELETE FROM {table} WHERE user_id = $1", bob) == "DELETE 0"
 
 
@@ -187,8 +189,10 @@ async def test_a_person_gives_nobody_a_row(app: App, database: asyncpg.Connectio
     await _become(database, OWNER_ROLE, alice.hex)
 
     for statement in (
-        (f"INSERT INTO {table} SELECT (jsonb_populate_record(t, jsonb_build_object('user_id', $1::uuid))).*"
-        f" FROM {table} t LIMIT 1"),
+        (
+            f"INSERT INTO {table} SELECT (jsonb_populate_record(t, jsonb_build_object('user_id', $1::uuid))).*"
+            f" FROM {table} t LIMIT 1"
+        ),
         f"UPDATE {table} SET user_id = $1",
     ):
         with pytest.raises(asyncpg.InsufficientPrivilegeError, match="violates row-level security policy"):
@@ -243,7 +247,9 @@ async def test_the_unowned_role_is_refused_elsewhere(app: App, database: asyncpg
                         await database.execute(statement)
 
 
-_MINE = "(user_id = ( SELECT (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid AS \"nullif\"))"
+_MINE = (
+    "(user_id = ( SELECT (NULLIF(current_setting('app.user_id'::text, true), ''::text))::uuid AS \"nullif\"))"
+)
 _SECURITY = """
     SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity,
            array_remove(array_agg(CASE WHEN p.policyname IS NOT NULL

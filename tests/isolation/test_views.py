@@ -20,8 +20,6 @@ CURSORS = [
 ]
 
 
-
-
 def everywhere(app: App) -> tuple[Place, ...]:
     """Every project of everybody."""
     return (*app.people.alice, *app.people.bob)
@@ -69,7 +67,9 @@ async def test_signed_out_nobody_sees_anything(app: App) -> None:
 
 
 @pytest.mark.parametrize(("path", "argument"), CURSORS)
-async def test_a_cursor_of_another_list_is_a_place_and_nothing_more(app: App, path: str, argument: str) -> None:
+async def test_a_cursor_of_another_list_is_a_place_and_nothing_more(
+    app: App, path: str, argument: str
+) -> None:
     """Beside another's row or beside nobody's: the rows behind it are the same, and the reader's own."""
     it, rows = app.people.bob[1], await app.rows()
     text, own, ask = document(path, CASES[path].reach), valid(it, path), over_http(app, it)
@@ -110,9 +110,7 @@ async def test_a_search_for_anothers_text_finds_what_a_search_for_nonsense_finds
     (argument,) = [name for name, meaning in case.arguments.items() if meaning is Text.SEARCH]
     texts = [*(place.mark for place in (*app.people.others(it), app.people.elsewhere(it))), "nonsense"]
 
-    found = await over_http(app, it)(
-        document(path, case.reach), [put(own, argument, text) for text in texts]
-    )
+    found = await over_http(app, it)(document(path, case.reach), [put(own, argument, text) for text in texts])
     control = await over_http(app, it)(document(path, case.reach), [put(own, argument, it.mark)])
 
     assert len(set(found)) == 1

@@ -49,7 +49,11 @@ def of_nobody() -> Things:
         if field.type == "UUID"
     }
     return Things(
-        **ids, handle="handle-of-nobody", run_key="run of nobody", session_key="none of them", token="no-token"
+        **ids,
+        handle="handle-of-nobody",
+        run_key="run of nobody",
+        session_key="none of them",
+        token="no-token",
     )
 
 

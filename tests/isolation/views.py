@@ -50,7 +50,9 @@ def strangers(path: str, answer: Answer, it: Place, app: App, rows: Rows) -> Ite
         marks.append(app.people.elsewhere(it).mark)
     yield from (f"{path} shows the text of {mark}" for mark in marks if mark in answer.text)
     yield from (f"{path} shows {id_}" for id_ in ID.findall(answer.text) if uuid(id_) not in known)
-    yield from (f"{path} counts {total} rows and shows {shown}" for total, shown in _counts(answer) if total != shown)
+    yield from (
+        f"{path} counts {total} rows and shows {shown}" for total, shown in _counts(answer) if total != shown
+    )
 
 
 def uuid(id_: str) -> UUID | None:
