@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -74,7 +74,7 @@ def _id(why: str, kind: Kind, value: UUID, *, of_another_user: bool = False) -> 
 
 def _outside(wanted: Reference, it: Place, mine: Rows) -> list[UUID]:
     table, column = TABLES[wanted.kind]
-    rows: list[dict[str, object]] = []
+    rows: Sequence[Mapping[str, object]] = ()
     match wanted.within:
         case Bound.USER:
             return []
