@@ -47,12 +47,14 @@ class RedisBackend(BroadcastBackend):
         self._task: asyncio.Task[None] | None = None
         self._delay_s = FIRST_DELAY_S
         self._heard_at_s = 0.0
+        self._ending = False
 
     async def connect(self) -> None:
         """Begin to listen; does not wait for Redis."""
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def disconnect(self) -> None:
+        self._ending = True  # a connection that fails in this very moment would swallow the cancellation
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -101,7 +103,8 @@ class RedisBackend(BroadcastBackend):
                 logger.info("redis: listening failed with %s", type(problems.exceptions[0]).__name__)
             except* Exception:  # the loop must outlive what nobody thought of, and say so
                 logger.exception("redis: listening failed in a new way")
-            _end_if_cancelled()
+            if self._ending:
+                return
             await asyncio.sleep(self._delay_s)
             self._delay_s = min(self._delay_s * 2, LAST_DELAY_S)
 
@@ -157,13 +160,6 @@ class RedisBackend(BroadcastBackend):
                     raise RedisConnectionError("no sign of life")
                 await connection.send_command("PING", check_health=False)
                 next_ping_s = now_s + self._ping_s
-
-
-def _end_if_cancelled() -> None:
-    """End the task when it was cancelled: a task group whose child fails at that moment tells only of the failure."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def _now_s() -> float:
