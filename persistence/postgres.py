@@ -170,7 +170,7 @@ def _plain_uuids(connection: Any, _: object) -> None:
             "uuid",
             schema="pg_catalog",
             format="binary",
-            encoder=lambda value: value.bytes,
+            encoder=lambda value: (value if isinstance(value, UUID) else UUID(value)).bytes,
             decoder=lambda raw: UUID(bytes=raw),
         )
     )

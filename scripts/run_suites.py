@@ -98,8 +98,8 @@ def _environment(data_file: Path) -> dict[str, str]:
     return {
         **os.environ,
         "COVERAGE_FILE": str(data_file),
-        "CODELAB_REQUIRE_REDIS": "1",
-        "CODELAB_REQUIRE_AIMOCK": "1",
+        "TESTS_REQUIRE_REDIS": "1",
+        "TESTS_REQUIRE_AIMOCK": "1",
     }
 
 

@@ -19,7 +19,7 @@ def _no_settings_from_outside() -> Iterator[None]:
     """Hide the developer's own keys and databases: no test may spend money or touch real data."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(("CODELAB_", "OPENAI_")) and not name.startswith("CODELAB_REQUIRE_"):
+            if name.startswith(("CODELAB_", "OPENAI_")) and not name.startswith("TESTS_REQUIRE_"):
                 patch.delenv(name)
         yield
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from domain.conversations.entities import AgentRef, Author, Citation, Message, MessageStatus, Usage
 from persistence.tables.conversations import messages as t
@@ -42,7 +43,9 @@ def message_of(row: Sequence[Any]) -> Message:
     """A message from COLUMNS."""
     agent = AgentRef(row[10], row[11], row[12], row[13]) if row[10] is not None else None
     usage = Usage(*row[15:20]) if row[18] is not None else None
-    citations = tuple(Citation(**c) for c in row[20]) if row[20] else ()
+    citations = (
+        tuple(Citation(UUID(c["memory_id"]), c["score"], c["excerpt"]) for c in row[20]) if row[20] else ()
+    )
     head = (*row[:5], Author(row[5]), row[6], MessageStatus(row[7]), row[8], row[9])
     return Message(*(*head, agent, row[14], usage, citations, row[21]))
 

@@ -186,11 +186,6 @@ async def test_a_query_takes_so_many_statements(scene: Scene, name: str) -> None
     assert await scene.count(query) == expected
 
 
-async def test_mutations_take_so_many_statements(scene: Scene) -> None:
-    taken = {name: await scene.count(query) for name, (query, _) in WRITES.items()}
-
-    assert taken == {name: expected for name, (_, expected) in WRITES.items()}
-
 
 async def _scene(api: Api) -> Scene:
     me = await api.data("{ me { id } }")

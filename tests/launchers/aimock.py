@@ -21,10 +21,10 @@ _LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 
 
 def require_aimock() -> None:
-    """Skip the test when the peer is not installed; fail it where CI=true or CODELAB_REQUIRE_AIMOCK=1 demand it."""
+    """Skip the test when the peer is not installed; fail it where CI=true or TESTS_REQUIRE_AIMOCK=1 demand it."""
     if _CLI.exists() and shutil.which("node"):
         return
-    if os.environ.get("CI") == "true" or os.environ.get("CODELAB_REQUIRE_AIMOCK"):
+    if os.environ.get("CI") == "true" or os.environ.get("TESTS_REQUIRE_AIMOCK"):
         pytest.fail(_MISSING)
     pytest.skip(_MISSING)
 

@@ -18,11 +18,11 @@ _MISSING = "redis-server is not on PATH (Debian: apt-get install redis-server; `
 def require_redis() -> None:
     """Skip the test when there is no redis-server; fail it where one is demanded.
 
-    Demanded by CI=true or CODELAB_REQUIRE_REDIS=1.
+    Demanded by CI=true or TESTS_REQUIRE_REDIS=1.
     """
     if shutil.which("redis-server"):
         return
-    if os.environ.get("CI") == "true" or os.environ.get("CODELAB_REQUIRE_REDIS"):
+    if os.environ.get("CI") == "true" or os.environ.get("TESTS_REQUIRE_REDIS"):
         pytest.fail(_MISSING)
     pytest.skip(_MISSING)
 
