@@ -144,6 +144,9 @@ class SessionRows(Protocol):
     def by_key(self, key: str) -> KnownSession | None:
         """The visible session that an idempotency key made; a deleted one gives its key back."""
 
+    def lock(self, session_id: UUID) -> None:
+        """Take the session's row until the transaction ends; like `advance` after slots and tasks."""
+
     def advance(self, session_id: UUID, advance: Advance) -> Advanced | None:
         """Take the next numbers of the log and change the session's row with it, in one UPDATE.
 

@@ -141,8 +141,9 @@ def _session(tx: UserTx, session_id: UUID) -> Session:
 
 
 def _in_turn(tx: UserTx, p: ProjectTx, session: Session, chosen: Chosen) -> Session:
-    """The session once everybody who is before us at this agent is done: who lost a race once wins the next."""
+    """The session once everybody who is before us is done: who lost a race once wins the next."""
     p.slots.lock(chosen.agent.id)
+    p.sessions.lock(session.id)
     return _session(tx, session.id)
 
 

@@ -30,6 +30,7 @@ _MANY = select(*COLUMNS, source=join(t, projects, projects.c.id == t.c.project_i
     t.c.id.in_(any_of("ids")), VISIBLE, projects.c.deleted_at.is_(None)
 )
 _BY_KEY = select(t.c.id, t.c.input_hash).where(t.c.idempotency_key == param("key"), VISIBLE)
+_LOCK = select(t.c.id).where(t.c.id == param("id")).with_for_update()
 _PAGE = select(*COLUMNS).where(VISIBLE)
 _COUNT = select(sa.func.count(), source=t).where(VISIBLE)
 _HAS_IT = t.c.title_folded.like(param("pattern", sa.Text), escape="/")
@@ -109,6 +110,10 @@ class SqlSessions:
         """The session that an idempotency key made."""
         row = self._rows.one(_BY_KEY, key=key)
         return KnownSession(*row) if row else None
+
+    def lock(self, session_id: UUID) -> None:
+        """Nobody else advances it until the transaction ends."""
+        self._rows.one(_LOCK, id=session_id)
 
     def advance(self, session_id: UUID, advance: Advance) -> Advanced | None:
         """Take the next numbers of the log."""
