@@ -72,6 +72,53 @@ READS = {
 }
 """Queries, and what each takes."""
 
+WRITES = {
+    "a new project": (
+        'mutation { createProject(input: {name: "New"}) { __typename ... on ProjectSaved { project { id name } } } }',
+        13,
+    ),
+    "a new agent": (
+        """mutation ($project: ID!) { createAgent(projectId: $project, input: {name: "New"}) {
+            __typename ... on AgentSaved { agent { id handle version } } } }""",
+        7,
+    ),
+    "a new session": (
+        """mutation ($project: ID!) { createSession(projectId: $project) {
+            __typename ... on SessionSaved { session { id cursor } } } }""",
+        3,
+    ),
+    "a renamed session": (
+        """mutation ($session: ID!) { renameSession(id: $session, title: "New") {
+            __typename ... on SessionSaved { session { id title } } } }""",
+        4,
+    ),
+    "a message to a named agent": (
+        """mutation ($session: ID!, $agent: String!) { sendMessage(sessionId: $session,
+            input: {content: "Hi", targetAgent: $agent, idempotencyKey: "a"}) """
+        + _SENT
+        + " }",
+        12,
+    ),
+    "a message to whoever knows best": (
+        """mutation ($session: ID!) { sendMessage(sessionId: $session,
+            input: {content: "Hi", idempotencyKey: "b"}) """
+        + _SENT
+        + " }",
+        12,
+    ),
+    "an edited message": (
+        """mutation ($message: ID!) { editMessage(messageId: $message, content: "Hi", idempotencyKey: "c") """
+        + _SENT
+        + " }",
+        16,
+    ),
+    "another try": (
+        """mutation ($run: ID!) { retryRun(runId: $run, idempotencyKey: "d") """ + _SENT + " }",
+        15,
+    ),
+}
+"""Mutations, and what each takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -121,6 +168,13 @@ async def test_a_query_takes_so_many_statements(scene: Scene, name: str) -> None
     await scene.count(query)
 
     assert await scene.count(query) == expected
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_mutation_takes_so_many_statements(scene: Scene, name: str) -> None:
+    mutation, expected = WRITES[name]
+
+    assert await scene.count(mutation) == expected
 
 
 async def _scene(api: Api) -> Scene:

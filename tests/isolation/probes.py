@@ -161,6 +161,7 @@ OF_PROJECTS: Mapping[str, ProjectProbe] = {
     "SessionRows.many": lambda p, it: p.sessions.many([it.session]),
     "SessionRows.add": lambda p, it: p.sessions.add(FRESH, title="New", key=it.session_key, input_hash=""),
     "SessionRows.by_key": lambda p, it: p.sessions.by_key(it.session_key),
+    "SessionRows.lock": lambda p, it: p.sessions.lock(it.session),
     "SessionRows.advance": lambda p, it: p.sessions.advance(it.session, Advance(1, title="New", bury=True)),
     "MessageRows.add": lambda p, it: p.messages.add(_new_message(it, parent_id=it.question)),
     "MessageRows.many": lambda p, it: p.messages.many([it.question]),

@@ -92,7 +92,7 @@ WITHOUT_NAME = {
     "ProjectRows.count",
 }
 """What is asked for all that its owner has."""
-WITHOUT_WORD = {"SlotRows.lock"}
+WITHOUT_WORD = {"SessionRows.lock", "SlotRows.lock"}
 """What gives nothing and changes nothing."""
 
 
