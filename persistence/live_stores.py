@@ -11,17 +11,13 @@ from broadcaster import Broadcast
 from persistence.memory.hints import MemoryHints
 from persistence.memory.live import MemoryLive
 from persistence.memory.rate_limiter import MemoryRateLimiter
-from persistence.redis.broadcast import RedisBackend
-from persistence.redis.connection import Observe, RedisStore, open_store
-from persistence.redis.hints import RedisHints
-from persistence.redis.live import RedisLive
-from persistence.redis.rate_limiter import RedisRateLimiter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from domain.events.live import Hints, Live
     from domain.limits.ports import RateLimiter
+    from persistence.redis.connection import Observe, RedisStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +46,12 @@ async def redis_stores(
     url: str, *, monotonic_s: Callable[[], float], observe: Observe, on_open: Callable[[], None]
 ) -> AsyncIterator[LiveStores]:
     """For any number of processes; `on_open` hears when the lost store lets a caller through unchecked."""
+    from persistence.redis.broadcast import RedisBackend
+    from persistence.redis.connection import open_store
+    from persistence.redis.hints import RedisHints
+    from persistence.redis.live import RedisLive
+    from persistence.redis.rate_limiter import RedisRateLimiter
+
     async with open_store(url, monotonic_s=monotonic_s, observe=observe) as store:
         backend = RedisBackend(store)
         async with Broadcast(backend=backend) as broadcast:

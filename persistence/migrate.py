@@ -6,9 +6,7 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -18,12 +16,17 @@ from persistence.sqlite import SqliteDatabase
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import sqlalchemy as sa
+    from alembic.config import Config
 
     from persistence.postgres import PostgresDatabase
 
+MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK = 0x636F6465_6C6162
 """The advisory lock under which one process migrates while others wait."""
+
+
+class BrokenReferences(Exception):
+    """A migration left rows without what they belong to; it was undone."""
 
 
 async def upgrade(database: SqliteDatabase | PostgresDatabase, revision: str = "head") -> None:
@@ -32,23 +35,63 @@ async def upgrade(database: SqliteDatabase | PostgresDatabase, revision: str = "
     Raises:
         Unavailable: the database can't be reached.
     """
+    if revision == "head" and await _is_current(database):
+        return
+    from alembic import command
+
     await _run(database, lambda config: command.upgrade(config, revision))
+
+
+async def _is_current(database: SqliteDatabase | PostgresDatabase) -> bool:
+    """Whether nothing is missing, as at most starts: they need nothing of Alembic, which is large."""
+    with translated():
+        if isinstance(database, SqliteDatabase):
+            applied = await asyncio.to_thread(_read_on_sqlite, database)
+        else:
+            async with database.engine.connect() as connection:
+                applied = await connection.run_sync(_applied)
+    return applied == newest()
+
+
+def newest() -> str:
+    """The last migration of this code; they are numbered."""
+    return max(path.name for path in MIGRATIONS.glob("versions/[0-9]*.py")).partition("_")[0]
+
+
+def _read_on_sqlite(database: SqliteDatabase) -> str | None:
+    _, reader = database.engines
+    with reader.connect() as connection:
+        return _applied(connection)
+
+
+def _applied(connection: sa.Connection) -> str | None:
+    """The newest migration of a database; None when there is none."""
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    applied: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return applied
 
 
 async def downgrade(database: SqliteDatabase | PostgresDatabase, revision: str = "base") -> None:
     """Undo migrations down to a revision."""
+    from alembic import command
+
     await _run(database, lambda config: command.downgrade(config, revision))
 
 
 async def differences(database: SqliteDatabase | PostgresDatabase) -> None:
-    """Raises CommandError when the tables of the code and of the database differ."""
+    """Raises Alembic's CommandError when the tables of the code and of the database differ."""
+    from alembic import command
+
     await _run(database, command.check)
 
 
 async def _run(database: SqliteDatabase | PostgresDatabase, action: Callable[[Config], None]) -> None:
     def act(connection: sa.Connection) -> None:
+        from alembic.config import Config
+
         config = Config(attributes={"connection": connection})
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.set_main_option("script_location", str(MIGRATIONS))
         action(config)
 
     with translated():
@@ -66,7 +109,7 @@ def _on_sqlite(database: SqliteDatabase, act: Callable[[sa.Connection], None]) -
         with connection.begin():
             act(connection)
             if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                raise CommandError("The migration left rows without what they belong to.")
+                raise BrokenReferences
     writer.dispose()
 
 

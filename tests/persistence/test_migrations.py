@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from pathlib import Path
 from typing import cast
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 
 from persistence import migrate
 from persistence.postgres import PostgresDatabase
@@ -106,3 +109,24 @@ def test_each_migration_follows_the_one_before() -> None:
 
     assert found[0].startswith("0001_")
     assert all(re.fullmatch(r"\d{4}_[a-z0-9_]+\.py", name) for name in found)
+
+
+async def test_a_database_that_is_up_to_date_is_left_alone_without_alembic(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = SqliteDatabase(tmp_path / "codelab.db", clock=FakeClock())
+    await migrate.upgrade(database)
+    monkeypatch.setitem(sys.modules, "alembic", None)
+
+    await migrate.upgrade(database)
+    with pytest.raises(ImportError):
+        await migrate.downgrade(database)
+
+    await database.close()
+
+
+def test_the_newest_migration_is_the_one_that_alembic_calls_the_head() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(VERSIONS.parent))
+
+    assert migrate.newest() == ScriptDirectory.from_config(config).get_current_head()
