@@ -17,8 +17,8 @@ run: $(VENV) ## Start CodeLab on this machine and print the link to open
 test: $(VENV) tools $(PEERS) ## Run every test suite on real databases, and measure coverage
 	@$(BIN)/python scripts/run_suites.py
 
-soak: $(VENV) tools ## Put the engine under stress for long (about half an hour)
-	@CODELAB_SOAK=1 $(BIN)/python -m pytest -q -s --timeout=3600 tests/stress
+soak: $(VENV) tools $(PEERS) ## Run the long versions of the stress and resume suites (hours)
+	@TESTS_SOAK=1 $(BIN)/python -m pytest -q -s --timeout=7200 tests/stress tests/resume tests/domain/events
 
 check: $(VENV) ## Check format, lint, types, imports, generated files and locks
 	@scripts/check

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import pytest
@@ -12,11 +11,11 @@ from tests.processes import CodelabProcess
 from tests.resume.scene import Scale, play
 from tests.resume.truth import SqliteFile, Truth
 from tests.resume.wanderer import Figures
+from tests.soak import SOAK
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 log = logging.getLogger("tests.resume")
-SOAK = bool(os.environ.get("CODELAB_SOAK"))
 SETTINGS = {"CODELAB_RATE_LIMIT_PER_MINUTE": "1000000", "CODELAB_OFFLINE_TOKENS_PER_SECOND": "60"}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 import secrets
 from collections.abc import AsyncIterator
@@ -26,11 +25,11 @@ from tests.resume.mangler import Mangler
 from tests.resume.scene import Scale, play
 from tests.resume.truth import PostgresServerDatabase, Truth
 from tests.resume.wanderer import Figures
+from tests.soak import SOAK
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis, pytest.mark.timeout(900)]
 
 log = logging.getLogger("tests.resume")
-SOAK = bool(os.environ.get("CODELAB_SOAK"))
 PROCESSES = 3 if SOAK else 2
 
 

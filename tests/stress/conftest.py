@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,12 +15,10 @@ from persistence.postgres import PostgresDatabase
 from persistence.sqlite import SqliteDatabase
 from tests.launchers.postgres import PostgresServer
 from tests.persistence.databases import postgres_template, sqlite_template
+from tests.soak import SOAK
 from tests.stress.books import Books, SqliteBooks, postgres_books
 
 __all__ = ["postgres_template", "sqlite_template"]
-
-SOAK = bool(os.environ.get("CODELAB_SOAK"))
-"""`make soak`: the same, for much longer and at every point instead of some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +33,7 @@ class Watched:
 
 @pytest.fixture
 def soak() -> bool:
+    """Much longer, and at every point instead of some."""
     return SOAK
 
 

@@ -16,6 +16,7 @@ from domain.events.reader import SessionTails
 from domain.events.tail import Rhythm
 from tests.domain.events.fakes import KEY, FakeLive, ListLog, clock, completed, created, message, run_started
 from tests.domain.events.readers import Client
+from tests.soak import SOAK
 from tests.virtual_time import run_virtually
 
 STEPS = [
@@ -206,7 +207,7 @@ class World:
         assert not self.live.listeners
 
 
-@settings(max_examples=400)
+@settings(max_examples=4_000 if SOAK else 150)
 @given(st.lists(st.sampled_from(STEPS), min_size=20, max_size=80), st.integers(0, 2**32))
 def test_every_client_receives_exactly_the_truth(steps: list[str], seed: int) -> None:
     # many small chances: drawing each from hypothesis would take longer than the test
