@@ -41,13 +41,23 @@ ROLLBACK_TIMEOUT_S = 1
 ATTEMPTS = 4
 """Serialisation failures and deadlocks are retried; the transaction was rolled back whole."""
 RETRYABLE = {"40001", "40P01"}
+VIOLATION = "42501"
+"""A row or table that the role of the transaction may not touch: the second wall has held where the first failed."""
 READING = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
 class PostgresDatabase:
     """A database shared by any number of processes."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, max_overflow: int = 20) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        max_overflow: int = 20,
+        on_violation: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.on_violation = on_violation
         settings = {
             "statement_timeout": str(STATEMENT_TIMEOUT_MS),
             "lock_timeout": str(LOCK_TIMEOUT_MS),
@@ -110,7 +120,7 @@ class PostgresDatabase:
 
     @contextlib.asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncIterator[AsyncConnection]:
-        with translated():
+        with translated(self.on_violation):
             async with asyncio.timeout(TRANSACTION_TIMEOUT_S), self.engine.connect() as connection:
                 driver = await opened(connection, begin)
                 try:
@@ -126,6 +136,7 @@ class PostgresSnapshot:
 
     def __init__(self, database: PostgresDatabase, begin: str) -> None:
         self._engine = database.engine
+        self._on_violation = database.on_violation
         self._begin = begin
         self._connection: AsyncConnection | None = None
         self._driver: Any = None
@@ -134,7 +145,7 @@ class PostgresSnapshot:
     async def run(self, work: Callable[[sa.Connection], T]) -> T:
         """Run a read in the view; a read that fails closes the view."""
         async with self._lock:
-            with translated():
+            with translated(self._on_violation):
                 try:
                     async with asyncio.timeout(TRANSACTION_TIMEOUT_S):
                         return await self._run(work)
@@ -216,15 +227,19 @@ async def rolled_back(connection: AsyncConnection, driver: Any) -> None:
 
 
 @contextlib.contextmanager
-def translated() -> Iterator[None]:
-    """The driver's failures become Unavailable; bugs stay what they are."""
+def translated(on_violation: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """The driver's failures become Unavailable; bugs stay what they are, violations are told besides."""
     try:
         yield
     except exc.DBAPIError as error:
+        if sqlstate(error) == VIOLATION:
+            on_violation()
         if problem := unavailable(error):
             raise problem from error
         raise
     except (OSError, TimeoutError, exc.TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if sqlstate(error) == VIOLATION:
+            on_violation()
         if problem := unavailable(error):
             raise problem from error
         raise

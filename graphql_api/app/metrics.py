@@ -83,7 +83,7 @@ class Metrics:
             "rate_limit_unchecked", "Requests let through because the limiter's store was lost."
         )
         self.isolation_violations = self._counter(
-            "isolation_violations", "Re-checks that found someone else's data. Must stay 0."
+            "isolation_violations", "Statements that row-level security refused. Must stay 0."
         )
 
     def _agents(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,20 +46,26 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def open_database(settings: Settings) -> SqliteDatabase | PostgresDatabase:
-    """The database that the settings name; connects when it is first used."""
+def open_database(
+    settings: Settings, *, on_violation: Callable[[], None] = lambda: None
+) -> SqliteDatabase | PostgresDatabase:
+    """The database that the settings name; connects when it is first used.
+
+    PostgreSQL calls `on_violation` when its row-level security refuses a statement.
+    """
     if settings.database_url is None:
         return SqliteDatabase(settings.data_dir / DATABASE_FILE, clock=utc_now)
     return PostgresDatabase(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool,
         max_overflow=settings.database_pool_overflow,
+        on_violation=on_violation,
     )
 
 
 async def open_stores(settings: Settings, stack: AsyncExitStack, *, metrics: Metrics) -> Stores:
     """Open everything, observed; the stack closes it, the last opened first."""
-    database = open_database(settings)
+    database = open_database(settings, on_violation=metrics.isolation_violations.inc)
     stack.push_async_callback(database.close)
     opened = await stack.enter_async_context(_live_stores(settings, metrics))
     live = ObservedLive(opened.live, metrics=metrics)

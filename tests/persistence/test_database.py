@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -19,6 +20,8 @@ from persistence.database import sqlstate, unavailable
 from persistence.migrate import upgrade
 from persistence.postgres import PostgresDatabase
 from persistence.sqlite import SNAPSHOTS, SqliteDatabase
+from persistence.tables.engine import usage
+from persistence.tables.identity import users
 from tests.clock import FakeClock
 from tests.launchers.ports import free_port
 from tests.launchers.postgres import PostgresServer
@@ -295,3 +298,25 @@ def test_the_code_of_an_error_is_found_wherever_it_is() -> None:
     assert sqlstate(asyncpg.UniqueViolationError("x")) == "23505"
     assert sqlstate(exc.IntegrityError("s", None, asyncpg.UniqueViolationError("x"))) == "23505"
     assert sqlstate(ValueError("x")) == ""
+
+
+@pytest.mark.postgres
+async def test_what_row_level_security_refuses_is_told(
+    postgres_server: PostgresServer, postgres_template: str
+) -> None:
+    told: list[str] = []
+    name = await postgres_server.create_database(template=postgres_template)
+    database = PostgresDatabase(postgres_server.url(name), on_violation=lambda: told.append("violation"))
+    alice, bob = uuid4(), uuid4()
+
+    def another_ones(connection: sa.Connection) -> None:
+        connection.execute(users.insert(), {"user_id": bob, "email": "bob@example.org"})
+
+    with pytest.raises(exc.DBAPIError, match="row-level security"):
+        await database.write(another_ones, user_id=alice)
+    with pytest.raises(exc.DBAPIError, match="permission denied"):
+        await database.read(lambda c: c.execute(sa.select(usage)), user_id=None)
+    assert told == ["violation", "violation"]
+
+    await database.close()
+    await postgres_server.drop_database(name)
