@@ -68,7 +68,7 @@ def _applied(connection: sa.Connection) -> str | None:
     """The newest migration of a database; None when there is none."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    applied: str | None = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    applied: str | None = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     return applied
 
 
