@@ -27,7 +27,7 @@ ORDER = ("architecture", "domain", "integrations", "persistence", "graphql_api",
 # What these run is measured; the others prove what lines can't show, and are quicker unwatched.
 MEASURED = frozenset({"domain", "integrations", "persistence", "graphql_api"})
 # Suites that start whole servers or watch the clock get the machine for themselves.
-ALONE = frozenset({"launchers", "e2e", "stress"})
+ALONE = frozenset({"launchers", "frontend", "stress"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +104,7 @@ def _environment(data_file: Path) -> dict[str, str]:
         "COVERAGE_FILE": str(data_file),
         "TESTS_REQUIRE_REDIS": "1",
         "TESTS_REQUIRE_AIMOCK": "1",
+        "TESTS_REQUIRE_FRONTEND": "1",
     }
 
 

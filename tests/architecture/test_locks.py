@@ -37,7 +37,14 @@ def test_the_python_lock_names_no_host() -> None:
     assert re.findall(r"\S*://\S*|--\S*(?:index|find-links)\S*", LOCK) == []
 
 
-@pytest.mark.parametrize("lock", [p.relative_to(ROOT) for p in ROOT.glob("*/*/package-lock.json")], ids=str)
+NODE_LOCKS = [
+    path.relative_to(ROOT)
+    for pattern in ("*/package-lock.json", "*/*/package-lock.json")
+    for path in sorted(ROOT.glob(pattern))
+]
+
+
+@pytest.mark.parametrize("lock", NODE_LOCKS, ids=str)
 def test_a_node_lock_names_no_host_and_hashes_everything(lock: Path) -> None:
     packages: dict[str, dict[str, object]] = json.loads((ROOT / lock).read_text())["packages"]
 
