@@ -6,19 +6,21 @@ VENV := .venv/.installed
 PEERS := tests/peers/node_modules/.installed
 BIN := .venv/bin
 
-.PHONY: help run test soak check schema bench lock clean
+.PHONY: help run test soak check schema client bench lock clean
 
 help: ## List what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV) ## Start CodeLab on this machine and print the link to open
+	@scripts/build-frontend || true
 	@exec $(BIN)/codelab serve
 
 test: $(VENV) tools $(PEERS) ## Run every test suite on real databases, and measure coverage
+	@scripts/build-frontend
 	@$(BIN)/python scripts/run_suites.py
 
-soak: $(VENV) tools $(PEERS) ## Run the long versions of the stress and resume suites (hours)
-	@TESTS_SOAK=1 $(BIN)/python -m pytest -q -s --timeout=7200 tests/stress tests/resume tests/domain/events
+soak: $(VENV) tools $(PEERS) ## Run the long versions of the stress, resume and attack suites (hours)
+	@TESTS_SOAK=1 $(BIN)/python -m pytest -q -s --timeout=7200 tests/stress tests/resume tests/domain/events tests/attack
 
 check: $(VENV) ## Check format, lint, types, imports, generated files and locks
 	@scripts/check
@@ -26,16 +28,21 @@ check: $(VENV) ## Check format, lint, types, imports, generated files and locks
 schema: $(VENV) ## Write schema.graphql from the code
 	@$(BIN)/codelab schema --write
 
+client: $(VENV) ## Generate the Python client from schema.graphql and its operations
+	@scripts/make-client
+
 bench: $(VENV) ## Measure a direct call, memory and start time
 	@$(BIN)/python -m benchmarks
 
-lock: $(VENV) ## Resolve the dependencies of pyproject.toml and tests/peers anew
+lock: $(VENV) ## Resolve all dependencies anew
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --group dev \
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
+	@scripts/make-client --lock
 	@cd tests/peers && npm install --package-lock-only --silent
+	@cd frontend && npm run --silent lock
 
 clean: ## Remove environments, caches and build results (never your data)
-	@rm -rf .venv tests/peers/node_modules build dist .coverage .coverage.* htmlcov \
+	@rm -rf .venv clients/python/.venv tests/peers/node_modules frontend/node_modules frontend/dist build dist .coverage .coverage.* htmlcov \
 		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
