@@ -3,52 +3,46 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
 import strawberry
 
 from domain.agents import entities
-from domain.agents import inputs as domain_inputs
-from domain.agents.create import create_agent
-from domain.agents.delete import delete_agent
-from domain.agents.restore import restore_agent_version
-from domain.agents.update import update_agent
-from domain.bus.close import close_task
 from domain.errors import NotFound as DomainNotFound
 from domain.pages import PageRequest
 from graphql_api.context import Info
-from graphql_api.schema.deleted import Deleted
+from graphql_api.schema.arguments import After, First
 from graphql_api.schema.enums import AgentStatus
-from graphql_api.schema.ids import Kind, parsed, shown
-from graphql_api.schema.inputs import value_of
-from graphql_api.schema.models import ModelInput, ModelRef
+from graphql_api.schema.ids import Kind, shown
+from graphql_api.schema.models import ModelRef
 from graphql_api.schema.paging import Connection, connection
-from graphql_api.schema.problems import Conflict, Invalid, LimitExceeded, NotFound, answered
 
 if TYPE_CHECKING:
     from graphql_api.schema.projects import Project
-
-AGENT_GONE = "Its agent was deleted."
 
 
 @strawberry.type(description="A tool that the agent may be given.")
 class AgentTool:
     """A tool."""
 
-    name: str
-    enabled: bool
+    name: str = strawberry.field(description="What the tool is called, such as `calculator`.")
+    enabled: bool = strawberry.field(description="Whether the agent may use it.")
 
 
 @strawberry.type(description="Work that waits and runs, with both bounds.")
 class QueueState:
     """The agent's counters."""
 
-    waiting: int
-    waiting_limit: int
-    running: int
-    running_limit: int
+    waiting: int = strawberry.field(description="Tasks that wait for a free slot.")
+    waiting_limit: int = strawberry.field(
+        description="Tasks that may wait; beyond it `sendMessage` answers LimitExceeded."
+    )
+    running: int = strawberry.field(description="Tasks that run now.")
+    running_limit: int = strawberry.field(
+        description="Tasks that may run at once: the agent's `concurrencyLimit`."
+    )
 
     @classmethod
     def of(cls, queue: entities.Queue) -> QueueState:
@@ -65,12 +59,20 @@ class QueueState:
 class AgentStatistics:
     """Statistics."""
 
-    processed: int
-    failed: int
-    error_rate: float
-    mean_seconds: float | None
-    p95_seconds: float | None
-    last_active_at: datetime | None
+    processed: int = strawberry.field(description="Tasks that have ended, failures included.")
+    failed: int = strawberry.field(description="Tasks that have failed.")
+    error_rate: float = strawberry.field(
+        description="`failed` of `processed`, 0 to 1; 0 before the first task."
+    )
+    mean_seconds: float | None = strawberry.field(
+        description="Mean seconds from claim to end; null before the first task."
+    )
+    p95_seconds: float | None = strawberry.field(
+        description="95th percentile of seconds from claim to end; null before the first task."
+    )
+    last_active_at: datetime | None = strawberry.field(
+        description="When it last ended a task; null before the first."
+    )
 
     @classmethod
     def of(cls, done: entities.AgentStatistics) -> AgentStatistics:
@@ -89,18 +91,23 @@ class AgentStatistics:
 class AgentSettings:
     """Settings."""
 
-    name: str
+    name: str = strawberry.field(description="What people call it, 1 to 80 characters.")
     handle: str = strawberry.field(
         description="Called as @handle; unique in the project, compared after NFC and case folding."
     )
-    role: str
-    capabilities: list[str]
-    system_prompt: str
-    model: ModelRef
-    temperature: float
-    max_tokens: int
-    concurrency_limit: int
-    tools: list[AgentTool]
+    role: str = strawberry.field(description="Its job in a line of at most 200 characters; may be empty.")
+    capabilities: list[str] = strawberry.field(
+        description="What it is good at: at most 20 phrases of 60 characters. Requests without a target"
+        " go by them."
+    )
+    system_prompt: str = strawberry.field(
+        description="What each of its model calls begins with, at most 20,000 characters; may be empty."
+    )
+    model: ModelRef = strawberry.field(description="The model that answers.")
+    temperature: float = strawberry.field(description="How freely the model chooses its words, 0 to 2.")
+    max_tokens: int = strawberry.field(description="The longest answer in tokens, 1 to 128,000.")
+    concurrency_limit: int = strawberry.field(description="Tasks that it runs at once, 1 to 10.")
+    tools: list[AgentTool] = strawberry.field(description="The tools that it was given, at most 32.")
 
 
 def _settings(settings: entities.AgentSettings) -> dict[str, object]:
@@ -122,8 +129,8 @@ def _settings(settings: entities.AgentSettings) -> dict[str, object]:
 class AgentVersion(AgentSettings):
     """A version."""
 
-    version: int
-    created_at: datetime
+    version: int = strawberry.field(description="Counts from 1.")
+    created_at: datetime = strawberry.field(description="When this version was saved.")
 
     @classmethod
     def of(cls, it: entities.AgentVersion) -> AgentVersion:
@@ -135,31 +142,24 @@ class AgentVersion(AgentSettings):
 class Agent(AgentSettings):
     """An agent."""
 
-    id: strawberry.ID
-    status: AgentStatus
-    is_active: bool
-    version: int
-    queue: QueueState
-    created_at: datetime
-    updated_at: datetime
+    id: strawberry.ID = strawberry.field(description="Its id, `agt_…`.")
+    status: AgentStatus = strawberry.field(description="Whether it can take work now.")
+    is_active: bool = strawberry.field(
+        description="Whether it takes new messages; one that is switched off answers Conflict."
+    )
+    version: int = strawberry.field(
+        description="Counts from 1, one more with each change; `updateAgent` wants it as `expectedVersion`."
+    )
+    queue: QueueState = strawberry.field(description="What waits and runs.")
+    created_at: datetime = strawberry.field(description="When version 1 was saved.")
+    updated_at: datetime = strawberry.field(description="When it was last changed.")
     key: strawberry.Private[UUID]
     project_key: strawberry.Private[UUID]
 
     @classmethod
     def of(cls, it: entities.Agent) -> Agent:
         """From the entity."""
-        return cls(
-            id=strawberry.ID(shown(Kind.AGENT, it.id)),
-            status=it.queue.status,
-            is_active=it.is_active,
-            version=it.version,
-            queue=QueueState.of(it.queue),
-            created_at=it.created_at,
-            updated_at=it.updated_at,
-            key=it.id,
-            project_key=it.project_id,
-            **_settings(it.settings),  # type: ignore[arg-type]  # by name
-        )
+        return _AgentOf(it)
 
     @strawberry.field(description="What it has done.")
     async def statistics(self, info: Info) -> AgentStatistics:
@@ -169,7 +169,7 @@ class Agent(AgentSettings):
 
     @strawberry.field(description="Its versions, newest first.")
     async def versions(
-        self, info: Info, first: int | None = None, after: str | None = None
+        self, info: Info, first: First = None, after: After = None
     ) -> Connection[AgentVersion]:
         """Versions."""
         request = PageRequest.of(first=first, after=after)
@@ -189,109 +189,48 @@ class Agent(AgentSettings):
         return Project.of(found)
 
 
-@strawberry.type(description="The agent was saved as a new version.")
-class AgentSaved:
-    """Saved."""
+class _AgentOf(Agent):
+    """An agent of which only what costs nothing is made at once: lists of agents are read often, and few fields of each."""
 
-    agent: Agent
+    def __init__(self, it: entities.Agent) -> None:
+        settings = it.settings
+        self.id = strawberry.ID(shown(Kind.AGENT, it.id))
+        self.name = settings.name
+        self.handle = settings.handle
+        self.role = settings.role
+        self.system_prompt = settings.system_prompt
+        self.temperature = settings.temperature
+        self.max_tokens = settings.max_tokens
+        self.concurrency_limit = settings.concurrency_limit
+        self.is_active = it.is_active
+        self.version = it.version
+        self.created_at = it.created_at
+        self.updated_at = it.updated_at
+        self.key = it.id
+        self.project_key = it.project_id
+        self._entity = it
 
-    @classmethod
-    def of(cls, agent: entities.Agent) -> AgentSaved:
-        """From the entity."""
-        return cls(agent=Agent.of(agent))
+    @cached_property
+    def status(self) -> AgentStatus:  # type: ignore[override]  # read like the attributes that they stand for
+        """By its counters."""
+        return self._entity.queue.status
 
+    @cached_property
+    def queue(self) -> QueueState:  # type: ignore[override]
+        """Its counters."""
+        return QueueState.of(self._entity.queue)
 
-CreateAgentResult = Annotated[
-    AgentSaved | NotFound | Invalid | Conflict | LimitExceeded, strawberry.union("CreateAgentResult")
-]
-UpdateAgentResult = Annotated[
-    AgentSaved | NotFound | Invalid | Conflict, strawberry.union("UpdateAgentResult")
-]
-DeleteAgentResult = Annotated[Deleted | NotFound, strawberry.union("DeleteAgentResult")]
+    @cached_property
+    def capabilities(self) -> list[str]:  # type: ignore[override]
+        """As a list of its own."""
+        return list(self._entity.settings.capabilities)
 
+    @cached_property
+    def model(self) -> ModelRef:  # type: ignore[override]
+        """The model."""
+        return ModelRef.of(self._entity.settings.model)
 
-@strawberry.input(description="A tool and whether the agent may use it.")
-class AgentToolInput:
-    """A tool."""
-
-    name: str
-    enabled: bool
-
-
-@strawberry.input(description="A name is needed to create; absent fields keep their value or default.")
-class AgentInput:
-    """An agent."""
-
-    name: str | None = strawberry.UNSET
-    handle: str | None = strawberry.UNSET
-    role: str | None = strawberry.UNSET
-    capabilities: list[str] | None = strawberry.UNSET
-    system_prompt: str | None = strawberry.UNSET
-    model: ModelInput | None = strawberry.UNSET
-    temperature: float | None = strawberry.UNSET
-    max_tokens: int | None = strawberry.UNSET
-    concurrency_limit: int | None = strawberry.UNSET
-    tools: list[AgentToolInput] | None = strawberry.UNSET
-    is_active: bool | None = strawberry.UNSET
-
-    @property
-    def entity(self) -> domain_inputs.AgentInput:
-        """As the domain has it."""
-        capabilities, model, tools = (
-            value_of(self.capabilities),
-            value_of(self.model),
-            value_of(self.tools),
-        )
-        return domain_inputs.AgentInput(
-            name=value_of(self.name),
-            handle=value_of(self.handle),
-            role=value_of(self.role),
-            capabilities=tuple(capabilities) if isinstance(capabilities, list) else capabilities,
-            system_prompt=value_of(self.system_prompt),
-            model=model.entity if isinstance(model, ModelInput) else model,
-            temperature=value_of(self.temperature),
-            max_tokens=value_of(self.max_tokens),
-            concurrency_limit=value_of(self.concurrency_limit),
-            tools=tuple(entities.AgentTool(t.name, t.enabled) for t in tools)
-            if isinstance(tools, list)
-            else tools,
-            is_active=value_of(self.is_active),
-        )
-
-
-@strawberry.type
-class AgentMutation:
-    """Mutations of agents."""
-
-    @strawberry.mutation(description="A new agent at version 1.")
-    async def create_agent(
-        self, info: Info, project_id: strawberry.ID, input: AgentInput
-    ) -> CreateAgentResult:
-        """Create."""
-        context, project = info.context, parsed(Kind.PROJECT, project_id)
-        created = create_agent(context.scope, project, input.entity, new_id=context.services.new_id)
-        return await answered(info, created, AgentSaved.of)
-
-    @strawberry.mutation(description="Make a new version. `expectedVersion` guards against newer edits.")
-    async def update_agent(
-        self, info: Info, id: strawberry.ID, expected_version: int, input: AgentInput
-    ) -> UpdateAgentResult:
-        """Update."""
-        updated = update_agent(
-            info.context.scope, parsed(Kind.AGENT, id), input.entity, expected_version=expected_version
-        )
-        return await answered(info, updated, AgentSaved.of)
-
-    @strawberry.mutation(description="Make a new version with the settings of an earlier one.")
-    async def restore_agent_version(self, info: Info, id: strawberry.ID, version: int) -> UpdateAgentResult:
-        """Restore."""
-        restored = restore_agent_version(info.context.scope, parsed(Kind.AGENT, id), version=version)
-        return await answered(info, restored, AgentSaved.of)
-
-    @strawberry.mutation(description="Delete an agent; its messages stay, what it has open is cancelled.")
-    async def delete_agent(self, info: Info, id: strawberry.ID) -> DeleteAgentResult:
-        """Delete."""
-        deleted = delete_agent(
-            info.context.scope, parsed(Kind.AGENT, id), cancel=partial(close_task, problem=AGENT_GONE)
-        )
-        return await answered(info, deleted, partial(Deleted.of, id))
+    @cached_property
+    def tools(self) -> list[AgentTool]:  # type: ignore[override]
+        """The tools."""
+        return [AgentTool(name=tool.name, enabled=tool.enabled) for tool in self._entity.settings.tools]

@@ -23,11 +23,13 @@ from graphql_api.schema.ids import Kind, shown
 class AgentChanged:
     """Changed."""
 
-    agent_id: strawberry.ID
-    handle: str
-    status: AgentStatus
-    version: int
-    queue: QueueState
+    agent_id: strawberry.ID = strawberry.field(description="Which agent.")
+    handle: str = strawberry.field(description="How it is called now.")
+    status: AgentStatus = strawberry.field(description="Whether it can take work now.")
+    version: int = strawberry.field(
+        description="Its version; a higher one than you know: fetch the agent anew."
+    )
+    queue: QueueState = strawberry.field(description="What waits and runs.")
 
     @classmethod
     def of(cls, agent: entities.Agent) -> AgentChanged:
@@ -45,30 +47,30 @@ class AgentChanged:
 class AgentDeleted:
     """Gone."""
 
-    agent_id: strawberry.ID
+    agent_id: strawberry.ID = strawberry.field(description="Which agent is gone.")
 
 
 @strawberry.type(description="A session is new or has a new title.")
 class SessionListed:
     """Listed."""
 
-    session_id: strawberry.ID
-    title: str
-    updated_at: datetime
+    session_id: strawberry.ID = strawberry.field(description="Which session.")
+    title: str = strawberry.field(description="Its title.")
+    updated_at: datetime = strawberry.field(description="When something last happened in it.")
 
 
 @strawberry.type(description="A session is gone.")
 class SessionUnlisted:
     """Gone."""
 
-    session_id: strawberry.ID
+    session_id: strawberry.ID = strawberry.field(description="Which session is gone.")
 
 
 @strawberry.type(description="The project is gone; the stream ends.")
 class ProjectDeleted:
     """Gone."""
 
-    project_id: strawberry.ID
+    project_id: strawberry.ID = strawberry.field(description="Which project is gone.")
 
 
 ProjectChange = Annotated[

@@ -16,6 +16,7 @@ from domain.conversations.validate import checked_wait
 from domain.errors import NotFound as DomainNotFound
 from domain.scopes import UserTx
 from graphql_api.context import Info
+from graphql_api.schema.arguments import IdempotencyKey, MessageId, ProjectId, RunId, SessionId
 from graphql_api.schema.conversations import Message, Run, Session
 from graphql_api.schema.deleted import Deleted
 from graphql_api.schema.ids import Kind, maybe, parsed
@@ -27,7 +28,7 @@ from graphql_api.schema.problems import Conflict, Invalid, LimitExceeded, NotFou
 class SessionSaved:
     """Saved."""
 
-    session: Session
+    session: Session = strawberry.field(description="The session as it is now.")
 
 
 @strawberry.type(description="The message was admitted; its run answers it.")
@@ -44,27 +45,40 @@ class MessageSent:
 class RunStopped:
     """Stopped."""
 
-    run: Run
+    run: Run = strawberry.field(description="The run, which has ended.")
 
 
 CreateSessionResult = Annotated[
-    SessionSaved | NotFound | Invalid | Conflict | LimitExceeded, strawberry.union("CreateSessionResult")
+    SessionSaved | NotFound | Invalid | Conflict | LimitExceeded,
+    strawberry.union("CreateSessionResult", description="The new session, or why there is none."),
 ]
-RenameSessionResult = Annotated[SessionSaved | NotFound | Invalid, strawberry.union("RenameSessionResult")]
-DeleteSessionResult = Annotated[Deleted | NotFound, strawberry.union("DeleteSessionResult")]
+RenameSessionResult = Annotated[
+    SessionSaved | NotFound | Invalid,
+    strawberry.union("RenameSessionResult", description="The renamed session, or why it keeps its title."),
+]
+DeleteSessionResult = Annotated[
+    Deleted | NotFound,
+    strawberry.union("DeleteSessionResult", description="What was deleted, or why nothing was."),
+]
 SendMessageResult = Annotated[
     MessageSent | NotFound | Invalid | Conflict | LimitExceeded | Unavailable,
-    strawberry.union("SendMessageResult"),
+    strawberry.union("SendMessageResult", description="The message and its run, or why nothing was sent."),
 ]
-StopRunResult = Annotated[RunStopped | NotFound, strawberry.union("StopRunResult")]
-DeleteMessageResult = Annotated[Deleted | NotFound | Conflict, strawberry.union("DeleteMessageResult")]
+StopRunResult = Annotated[
+    RunStopped | NotFound,
+    strawberry.union("StopRunResult", description="The run that has ended, or why there is none."),
+]
+DeleteMessageResult = Annotated[
+    Deleted | NotFound | Conflict,
+    strawberry.union("DeleteMessageResult", description="What was deleted, or why nothing was."),
+]
 
 
-@strawberry.input(description="A message.")
+@strawberry.input(description="What is said, to whom, and where in the conversation.")
 class SendMessageInput:
     """A message."""
 
-    content: str
+    content: str = strawberry.field(description="The text, 1 to 100,000 characters.")
     target_agent: str | None = strawberry.field(
         default=None,
         description="Handle (with or without @) or id. Without it a leading @handle decides;"
@@ -99,9 +113,16 @@ class ConversationMutation:
     async def create_session(
         self,
         info: Info,
-        project_id: strawberry.ID,
-        title: str | None = None,
-        idempotency_key: str | None = None,
+        project_id: ProjectId,
+        title: Annotated[
+            str | None, strawberry.argument(description="1 to 200 characters; null is `New chat`.")
+        ] = None,
+        idempotency_key: Annotated[
+            str | None,
+            strawberry.argument(
+                description="The same key with the same title returns the same session; with another it is a Conflict."
+            ),
+        ] = None,
     ) -> CreateSessionResult:
         """Create."""
         context = info.context
@@ -111,7 +132,12 @@ class ConversationMutation:
         return await answered(info, _saved(info, created), lambda it: it)
 
     @strawberry.mutation(description="Change a chat's title.")
-    async def rename_session(self, info: Info, id: strawberry.ID, title: str) -> RenameSessionResult:
+    async def rename_session(
+        self,
+        info: Info,
+        id: SessionId,
+        title: Annotated[str, strawberry.argument(description="The new title, 1 to 200 characters.")],
+    ) -> RenameSessionResult:
         """Rename."""
         context, session_id = info.context, parsed(Kind.SESSION, id)
 
@@ -122,7 +148,7 @@ class ConversationMutation:
         return await answered(info, _saved(info, renamed()), lambda it: it)
 
     @strawberry.mutation(description="Delete a chat; what is open in it is cancelled.")
-    async def delete_session(self, info: Info, id: strawberry.ID) -> DeleteSessionResult:
+    async def delete_session(self, info: Info, id: SessionId) -> DeleteSessionResult:
         """Delete."""
         context = info.context
         deleted = context.services.sessions.delete(context.scope, parsed(Kind.SESSION, id))
@@ -135,9 +161,14 @@ class ConversationMutation:
     async def send_message(
         self,
         info: Info,
-        session_id: strawberry.ID,
-        input: SendMessageInput,
-        wait_seconds: float | None = None,
+        session_id: SessionId,
+        input: Annotated[SendMessageInput, strawberry.argument(description="What is said, and to whom.")],
+        wait_seconds: Annotated[
+            float | None,
+            strawberry.argument(
+                description="How long to wait for the run's end, 0 to 30 seconds; null does not wait."
+            ),
+        ] = None,
     ) -> SendMessageResult:
         """Send."""
         context = info.context
@@ -155,7 +186,11 @@ class ConversationMutation:
         description="The edited message becomes a sibling of the old one, and a new run answers it."
     )
     async def edit_message(
-        self, info: Info, message_id: strawberry.ID, content: str, idempotency_key: str
+        self,
+        info: Info,
+        message_id: MessageId,
+        content: Annotated[str, strawberry.argument(description="The new text, 1 to 100,000 characters.")],
+        idempotency_key: IdempotencyKey,
     ) -> SendMessageResult:
         """Edit."""
         context = info.context
@@ -165,14 +200,16 @@ class ConversationMutation:
         return await answered(info, _sent(info, sending), lambda it: it)
 
     @strawberry.mutation(description="Answer the question of a run that has ended once more.")
-    async def retry_run(self, info: Info, run_id: strawberry.ID, idempotency_key: str) -> SendMessageResult:
+    async def retry_run(
+        self, info: Info, run_id: RunId, idempotency_key: IdempotencyKey
+    ) -> SendMessageResult:
         """Retry."""
         context = info.context
         sending = context.services.send.retried(context.scope, parsed(Kind.RUN, run_id), idempotency_key)
         return await answered(info, _sent(info, sending), lambda it: it)
 
     @strawberry.mutation(description="End a run at once; what was written so far stays.")
-    async def stop_run(self, info: Info, run_id: strawberry.ID) -> StopRunResult:
+    async def stop_run(self, info: Info, run_id: RunId) -> StopRunResult:
         """Stop."""
         context, key = info.context, parsed(Kind.RUN, run_id)
 
@@ -183,7 +220,7 @@ class ConversationMutation:
         return await answered(info, stopped(), lambda it: it)
 
     @strawberry.mutation(description="Delete a message and everything below it.")
-    async def delete_message(self, info: Info, message_id: strawberry.ID) -> DeleteMessageResult:
+    async def delete_message(self, info: Info, message_id: MessageId) -> DeleteMessageResult:
         """Delete."""
         context = info.context
         deleted = context.services.delete_message(context.scope, parsed(Kind.MESSAGE, message_id))

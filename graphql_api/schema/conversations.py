@@ -13,6 +13,7 @@ from domain.errors import NotFound as DomainNotFound
 from domain.pages import Page, PageRequest
 from graphql_api.context import Info
 from graphql_api.schema.agents import Agent
+from graphql_api.schema.arguments import After, Before, First, Last
 from graphql_api.schema.enums import Author, MessageStatus, RunMode, RunStatus
 from graphql_api.schema.ids import Kind, maybe, shown
 from graphql_api.schema.inputs import or_none
@@ -28,20 +29,29 @@ if TYPE_CHECKING:
 class Message:
     """A message."""
 
-    id: strawberry.ID
-    author: Author
-    content: str
-    status: MessageStatus
+    id: strawberry.ID = strawberry.field(description="Its id, `msg_…`.")
+    author: Author = strawberry.field(description="Who wrote it.")
+    content: str = strawberry.field(description="The text, as far as it is written.")
+    status: MessageStatus = strawberry.field(
+        description="Whether it is still being written, and how it ended."
+    )
     generation: int = strawberry.field(
         description="Restarts of the answer so far; deltas of an older generation are void."
     )
-    agent: AgentRef | None
+    agent: AgentRef | None = strawberry.field(description="Who answered; null for a question.")
     model: str | None = strawberry.field(
-        description="The model that answered, as it names itself; the offline model is labelled here."
+        description="The model that answered, as it names itself (`offline-1` is the built-in one); null for a question"
+        " and until the answer ends."
     )
-    citations: list[Citation]
-    usage: Usage | None
-    created_at: datetime
+    citations: list[Citation] = strawberry.field(
+        description="The memories that the answer used; empty for a question."
+    )
+    usage: Usage | None = strawberry.field(
+        description="What the answer cost; null for a question and until the answer ends."
+    )
+    created_at: datetime = strawberry.field(
+        description="When it was sent, or when its writing was asked for."
+    )
     entity: strawberry.Private[entities.Message]
 
     @classmethod
@@ -61,7 +71,7 @@ class Message:
             entity=it,
         )
 
-    @strawberry.field(description="What it continues.")
+    @strawberry.field(description="What it continues; null for the first message of a branch.")
     async def parent(self, info: Info) -> Message | None:
         """The parent."""
         it = self.entity
@@ -76,7 +86,7 @@ class Message:
         found = await info.context.loaders.siblings.load((self.entity.project_id, self.entity.id))
         return [Message.of(it) for it in found or ()]
 
-    @strawberry.field(description="The run that it asked for, or that wrote it.")
+    @strawberry.field(description="The run that it asked for, or that wrote it; null when there is none.")
     async def run(self, info: Info) -> Run | None:
         """The run."""
         it = self.entity
@@ -87,17 +97,21 @@ class Message:
 class Run:
     """A run."""
 
-    id: strawberry.ID
-    mode: RunMode
-    status: RunStatus
-    agent: AgentRef | None
-    confidence: float | None = strawberry.field(description="Auto mode: how sure the choice was, 0 to 1.")
-    reason: str | None = strawberry.field(description="Auto mode: why this agent.")
-    problem: str | None = strawberry.field(description="Why it failed or was ended, for a person.")
-    usage: Usage
-    created_at: datetime
-    started_at: datetime | None
-    finished_at: datetime | None
+    id: strawberry.ID = strawberry.field(description="Its id, `run_…`.")
+    mode: RunMode = strawberry.field(description="Who chose the agent.")
+    status: RunStatus = strawberry.field(description="How far it is.")
+    agent: AgentRef | None = strawberry.field(description="Who answers; null while that is not decided.")
+    confidence: float | None = strawberry.field(
+        description="Auto mode: how sure the choice was, 0 to 1; else null."
+    )
+    reason: str | None = strawberry.field(description="Auto mode: why this agent; else null.")
+    problem: str | None = strawberry.field(
+        description="Why it failed or was ended, for a person; null when it did not."
+    )
+    usage: Usage = strawberry.field(description="What was spent so far.")
+    created_at: datetime = strawberry.field(description="When it was admitted.")
+    started_at: datetime | None = strawberry.field(description="When an agent began; null while it waits.")
+    finished_at: datetime | None = strawberry.field(description="When it ended; null until then.")
     entity: strawberry.Private[entities.Run]
 
     @classmethod
@@ -131,7 +145,7 @@ class Run:
             raise DomainNotFound("message")
         return Message.of(found)
 
-    @strawberry.field(description="The answer, also while it is written.")
+    @strawberry.field(description="The answer, also while it is written; null when it was deleted.")
     async def answer(self, info: Info) -> Message | None:
         """The answer."""
         found = await info.context.loaders.messages.load((self.entity.project_id, self.entity.answer_id))
@@ -142,10 +156,10 @@ class Run:
 class Session:
     """A session."""
 
-    id: strawberry.ID
-    title: str
-    created_at: datetime
-    updated_at: datetime
+    id: strawberry.ID = strawberry.field(description="Its id, `ses_…`.")
+    title: str = strawberry.field(description="What it is called, 1 to 200 characters.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    updated_at: datetime = strawberry.field(description="When something last happened in it.")
     cursor: Cursor = strawberry.field(
         description="The newest event's position, read in the same snapshot as the rest of this query:"
         " subscribe from here."
@@ -174,7 +188,9 @@ class Session:
             raise DomainNotFound("project")
         return Project.of(found)
 
-    @strawberry.field(description="The newest message of the branch that is continued by default.")
+    @strawberry.field(
+        description="The newest message of the branch that is continued by default; null in an empty session."
+    )
     async def head(self, info: Info) -> Message | None:
         """The head."""
         it = self.entity
@@ -189,11 +205,14 @@ class Session:
     async def messages(
         self,
         info: Info,
-        leaf: strawberry.ID | None = None,
-        first: int | None = None,
-        after: str | None = None,
-        last: int | None = None,
-        before: str | None = None,
+        leaf: Annotated[
+            strawberry.ID | None,
+            strawberry.argument(description="The message that the path ends at; null is the head."),
+        ] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
     ) -> Connection[Message]:
         """Messages along a branch."""
         request = PageRequest.of(first=first, after=after, last=last, before=before)
@@ -212,9 +231,11 @@ class Session:
     async def runs(
         self,
         info: Info,
-        status: RunStatus | None = None,
-        first: int | None = None,
-        after: str | None = None,
+        status: Annotated[
+            RunStatus | None, strawberry.argument(description="Only runs in this state; null is all.")
+        ] = None,
+        first: First = None,
+        after: After = None,
     ) -> Connection[Run]:
         """Runs."""
         request, it, wanted = PageRequest.of(first=first, after=after), self.entity, or_none(status)

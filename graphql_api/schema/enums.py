@@ -1,8 +1,13 @@
-"""The domain's enums as GraphQL enums, by the same names."""
+"""The domain's enums as GraphQL enums, by the same names, each value with its meaning."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import cast
+
 import strawberry
+from strawberry.types.enum import WithStrawberryEnumDefinition
 
 from domain.agents.entities import AgentStatus
 from domain.conversations.entities import Author, MessageStatus, RunMode, RunStatus
@@ -10,17 +15,67 @@ from domain.identity.entities import Language, SendKey, Theme
 
 __all__ = ["AgentStatus", "Author", "Language", "MessageStatus", "RunMode", "RunStatus", "SendKey", "Theme"]
 
-_DESCRIPTIONS = {
-    AgentStatus: "READY has a free slot; BUSY has none; ERROR: the last three runs failed,"
-    " until one succeeds or the agent is edited.",
-    Author: "Who wrote a message.",
-    MessageStatus: "An answer is STREAMING until it ends; questions are born COMPLETE.",
-    RunMode: "DIRECT: you named the agent. AUTO: the orchestrator chose.",
-    RunStatus: "The one lifecycle of an answer being made.",
-    Language: "Languages of the interface.",
-    SendKey: "The key that sends a message.",
-    Theme: "Colours of the interface.",
-}
 
-for _enum, _description in _DESCRIPTIONS.items():
-    strawberry.enum(_enum, description=_description)
+def _describe(enum: type[StrEnum], description: str, values: Mapping[str, str]) -> None:
+    """Make a GraphQL enum of a domain enum, which knows nothing of GraphQL."""
+    made = cast("WithStrawberryEnumDefinition", strawberry.enum(enum, description=description))
+    for value in made.__strawberry_definition__.values:
+        value.description = values[value.name]
+
+
+_describe(
+    AgentStatus,
+    "Whether an agent can take work now.",
+    {
+        "READY": "It has a free slot.",
+        "BUSY": "All of its slots are taken; messages wait.",
+        "ERROR": "The last three runs failed; until one succeeds or the agent is edited. It still takes messages.",
+    },
+)
+_describe(
+    Author,
+    "Who wrote a message.",
+    {"USER": "You.", "AGENT": "An agent of yours.", "SYSTEM": "CodeLab itself."},
+)
+_describe(
+    MessageStatus,
+    "An answer is STREAMING until it ends; questions are born COMPLETE.",
+    {
+        "STREAMING": "It is being written, or waits to be.",
+        "COMPLETE": "It is whole.",
+        "FAILED": "Writing it failed; what was written so far stays.",
+        "CANCELLED": "Writing it was stopped; what was written so far stays.",
+    },
+)
+_describe(
+    RunMode,
+    "Who chose the agent.",
+    {"DIRECT": "You did, by `targetAgent` or a leading @handle.", "AUTO": "The orchestrator did."},
+)
+_describe(
+    RunStatus,
+    "The one lifecycle of an answer being made; the last five are ends.",
+    {
+        "QUEUED": "It waits for a free slot, or for a worker after one was lost.",
+        "PLANNING": "The orchestrator plans it.",
+        "AWAITING_APPROVAL": "Its plan waits for your yes.",
+        "RUNNING": "It is being worked on.",
+        "PAUSED": "Nothing new is begun until you resume it.",
+        "SUCCEEDED": "All of it is done.",
+        "PARTIALLY_FAILED": "Some of its tasks failed; the answer tells what was done.",
+        "FAILED": "It failed; `problem` says why.",
+        "CANCELLED": "It was stopped.",
+        "REJECTED": "Its plan was refused, or the question expired; `problem` says which.",
+    },
+)
+_describe(Language, "Languages of the interface.", {"EN": "English.", "RU": "Russian."})
+_describe(
+    SendKey,
+    "The key that sends a message.",
+    {"ENTER": "Enter; Shift+Enter begins a new line.", "CTRL_ENTER": "Ctrl+Enter; Enter begins a new line."},
+)
+_describe(
+    Theme,
+    "Colours of the interface.",
+    {"SYSTEM": "As the operating system has them.", "LIGHT": "Dark on light.", "DARK": "Light on dark."},
+)

@@ -24,21 +24,27 @@ from graphql_api.schema.scalars import Cursor
 class SessionEvent:
     """What every event has."""
 
-    cursor: Cursor
-    at: datetime
-    session_id: strawberry.ID
+    cursor: Cursor = strawberry.field(
+        description="The log's position after this event: give the last one as `after` to resume."
+    )
+    at: datetime = strawberry.field(description="When it happened.")
+    session_id: strawberry.ID = strawberry.field(description="Where it happened.")
 
 
 @strawberry.type(description="A question, or an answer that begins to be written.")
 class MessageCreated(SessionEvent):
     """Created."""
 
-    message_id: strawberry.ID
-    parent_id: strawberry.ID | None
-    author: Author
-    content: str
-    agent: AgentRef | None
-    run_id: strawberry.ID | None
+    message_id: strawberry.ID = strawberry.field(description="Which message.")
+    parent_id: strawberry.ID | None = strawberry.field(
+        description="What it continues; null for the first of its branch."
+    )
+    author: Author = strawberry.field(description="Who writes it.")
+    content: str = strawberry.field(description="The text; empty for an answer that begins to be written.")
+    agent: AgentRef | None = strawberry.field(description="Who answers; null for a question.")
+    run_id: strawberry.ID | None = strawberry.field(
+        description="The run that it asked for, or that writes it; null when there is none."
+    )
 
 
 @strawberry.type(
@@ -48,65 +54,73 @@ class MessageCreated(SessionEvent):
 class MessageDelta(SessionEvent):
     """A piece of text."""
 
-    message_id: strawberry.ID
-    generation: int
-    offset: int
-    text: str
+    message_id: strawberry.ID = strawberry.field(description="Which message.")
+    generation: int = strawberry.field(
+        description="Restarts of the answer so far; a newer one begins the text anew, an older one is void."
+    )
+    offset: int = strawberry.field(description="Where the text goes, in Unicode code points from the start.")
+    text: str = strawberry.field(description="The piece, never empty.")
 
 
 @strawberry.type(description="A message got its final text; partial when FAILED or CANCELLED.")
 class MessageCompleted(SessionEvent):
     """Completed."""
 
-    message_id: strawberry.ID
-    generation: int
-    status: MessageStatus
-    content: str
-    usage: Usage | None
-    citations: list[Citation]
-    problem: str | None
+    message_id: strawberry.ID = strawberry.field(description="Which message.")
+    generation: int = strawberry.field(description="Restarts of the answer in all.")
+    status: MessageStatus = strawberry.field(description="COMPLETE, FAILED or CANCELLED.")
+    content: str = strawberry.field(description="The whole text, whatever deltas were received.")
+    usage: Usage | None = strawberry.field(description="What it cost; null when nothing was counted.")
+    citations: list[Citation] = strawberry.field(description="The memories that it used.")
+    problem: str | None = strawberry.field(
+        description="Why it failed or was ended, for a person; null when COMPLETE."
+    )
 
 
 @strawberry.type(description="A message and everything below it are gone.")
 class MessageDeleted(SessionEvent):
     """Deleted."""
 
-    message_id: strawberry.ID
+    message_id: strawberry.ID = strawberry.field(
+        description="Which message; those below it are gone with it."
+    )
 
 
 @strawberry.type(description="Another branch is continued by default from now on.")
 class HeadMoved(SessionEvent):
     """Moved."""
 
-    head_id: strawberry.ID
+    head_id: strawberry.ID = strawberry.field(description="The newest message of that branch.")
 
 
 @strawberry.type(description="A run was admitted.")
 class RunStarted(SessionEvent):
     """Started."""
 
-    run_id: strawberry.ID
-    mode: RunMode
-    agent: AgentRef | None
-    confidence: float | None
-    reason: str | None
+    run_id: strawberry.ID = strawberry.field(description="Which run.")
+    mode: RunMode = strawberry.field(description="Who chose the agent.")
+    agent: AgentRef | None = strawberry.field(description="Who answers; null while that is not decided.")
+    confidence: float | None = strawberry.field(
+        description="Auto mode: how sure the choice was, 0 to 1; else null."
+    )
+    reason: str | None = strawberry.field(description="Auto mode: why this agent; else null.")
 
 
 @strawberry.type(description="A run moved to another state.")
 class RunStatusChanged(SessionEvent):
     """Changed."""
 
-    run_id: strawberry.ID
-    status: RunStatus
-    problem: str | None
-    usage: Usage | None
+    run_id: strawberry.ID = strawberry.field(description="Which run.")
+    status: RunStatus = strawberry.field(description="Its state from now on.")
+    problem: str | None = strawberry.field(description="Why it failed or was ended, for a person; else null.")
+    usage: Usage | None = strawberry.field(description="What was spent in all, once it has ended; else null.")
 
 
 @strawberry.type(description="The session has a new title.")
 class SessionRenamed(SessionEvent):
     """Renamed."""
 
-    title: str
+    title: str = strawberry.field(description="The new title.")
 
 
 @strawberry.type(description="The last event of a deleted session; the stream ends.")

@@ -11,8 +11,8 @@ from domain.models import entities
 class ModelRef:
     """A model."""
 
-    provider: str
-    name: str
+    provider: str = strawberry.field(description="Who serves it; `codelab` is this deployment.")
+    name: str = strawberry.field(description="What it is called there; `default` is the deployment's choice.")
 
     @classmethod
     def of(cls, model: entities.ModelRef) -> ModelRef:
@@ -24,8 +24,10 @@ class ModelRef:
 class ModelInput:
     """A model."""
 
-    provider: str
-    name: str
+    provider: str = strawberry.field(
+        description="Who serves it, 1 to 100 characters; `codelab` is this deployment."
+    )
+    name: str = strawberry.field(description="What it is called there, 1 to 200 characters.")
 
     @property
     def entity(self) -> entities.ModelRef:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import strawberry
 
@@ -19,8 +20,12 @@ class PageInfo:
 
     has_next_page: bool = strawberry.field(description="Whether there is more after this page.")
     has_previous_page: bool = strawberry.field(description="Whether there is more before this page.")
-    start_cursor: str | None = strawberry.field(description="The cursor of the first row.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the last row.")
+    start_cursor: str | None = strawberry.field(
+        description="The cursor of the first row; null on an empty page."
+    )
+    end_cursor: str | None = strawberry.field(
+        description="The cursor of the last row, for `after`; null on an empty page."
+    )
 
 
 @strawberry.type(description="A row and its cursor.")
@@ -43,15 +48,29 @@ class Connection(Generic[T]):
 
 def connection(page: Page[E], node: Callable[[E], T]) -> Connection[T]:
     """A page of entities as a page of GraphQL objects."""
-    nodes = [node(entity) for entity in page.nodes]
-    return Connection(
-        nodes=nodes,
-        edges=[Edge(node=n, cursor=c) for n, c in zip(nodes, page.positions, strict=True)],
-        page_info=PageInfo(
-            has_next_page=page.has_next,
-            has_previous_page=page.has_previous,
-            start_cursor=page.positions[0] if page.positions else None,
-            end_cursor=page.positions[-1] if page.positions else None,
-        ),
-        total_count=page.total,
-    )
+    return _PageOf(page, [node(entity) for entity in page.nodes])
+
+
+class _PageOf(Connection[T]):
+    """A page of which only the rows are made at once; most readers select nothing else."""
+
+    def __init__(self, page: Page[E], nodes: list[T]) -> None:
+        self.nodes = nodes
+        self.total_count = page.total
+        self._page: Page[Any] = page
+
+    @cached_property
+    def edges(self) -> list[Edge[T]]:  # type: ignore[override]  # it is read like the attribute that it stands for
+        """Each row with its position."""
+        return [Edge(node=n, cursor=c) for n, c in zip(self.nodes, self._page.positions, strict=True)]
+
+    @cached_property
+    def page_info(self) -> PageInfo:  # type: ignore[override]
+        """Where the page lies."""
+        positions = self._page.positions
+        return PageInfo(
+            has_next_page=self._page.has_next,
+            has_previous_page=self._page.has_previous,
+            start_cursor=positions[0] if positions else None,
+            end_cursor=positions[-1] if positions else None,
+        )

@@ -57,7 +57,7 @@ class LimitExceeded(Problem):
 
     limit: int = strawberry.field(description="The size of the bound.")
     retry_after_seconds: float | None = strawberry.field(
-        description="When trying again makes sense, if time alone helps."
+        description="Seconds after which trying again makes sense; null when time alone does not help."
     )
 
 
@@ -65,7 +65,9 @@ class LimitExceeded(Problem):
 class Unavailable(Problem):
     """Not now."""
 
-    retry_after_seconds: float | None = strawberry.field(description="When trying again makes sense.")
+    retry_after_seconds: float | None = strawberry.field(
+        description="Seconds after which trying again makes sense; null when that is not known."
+    )
 
 
 def problem_of(error: errors.CodeLabError) -> Problem | None:

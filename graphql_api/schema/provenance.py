@@ -17,10 +17,10 @@ from graphql_api.schema.scalars import MicroUSD
 class AgentRef:
     """An agent at a version."""
 
-    id: strawberry.ID
-    name: str
-    handle: str
-    version: int
+    id: strawberry.ID = strawberry.field(description="Its id, `agt_…`.")
+    name: str = strawberry.field(description="What it was called.")
+    handle: str = strawberry.field(description="How it was called, without @.")
+    version: int = strawberry.field(description="Which of its versions answered.")
     key: strawberry.Private[UUID]
     project_key: strawberry.Private[UUID | None] = None
 
@@ -52,9 +52,9 @@ class AgentRef:
 class Citation:
     """A citation."""
 
-    memory_id: strawberry.ID
-    score: float
-    excerpt: str
+    memory_id: strawberry.ID = strawberry.field(description="Which memory, `mem_…`.")
+    score: float = strawberry.field(description="How well it fits the question; higher is better.")
+    excerpt: str = strawberry.field(description="The part of it that was used.")
 
     @classmethod
     def of(cls, it: entities.Citation) -> Citation:
@@ -63,15 +63,17 @@ class Citation:
         return cls(memory_id=memory_id, score=it.score, excerpt=it.excerpt)
 
 
-@strawberry.type(description="What was spent; seconds from claim to end.")
+@strawberry.type(description="What was spent.")
 class Usage:
     """Usage."""
 
-    input_tokens: int
-    output_tokens: int
-    cost: MicroUSD
-    model_calls: int
-    seconds: float
+    input_tokens: int = strawberry.field(description="Tokens that models were given.")
+    output_tokens: int = strawberry.field(description="Tokens that models wrote.")
+    cost: MicroUSD = strawberry.field(
+        description="Price of the model calls in micro-USD; 0 where none is known."
+    )
+    model_calls: int = strawberry.field(description="Calls of models that gave an answer.")
+    seconds: float = strawberry.field(description="Seconds from claim to end.")
 
     @classmethod
     def of(cls, it: entities.Usage) -> Usage:
