@@ -4,6 +4,7 @@ SHELL := /bin/sh
 UV_VERSION := 0.13.8
 VENV := .venv/.installed
 PEERS := tests/peers/node_modules/.installed
+BENCH_PEERS := benchmarks/peers/node_modules/.installed
 BIN := .venv/bin
 
 .PHONY: help run test soak check schema client bench lock clean
@@ -31,18 +32,18 @@ schema: $(VENV) ## Write schema.graphql from the code
 client: $(VENV) ## Generate the Python client from schema.graphql and its operations
 	@scripts/make-client
 
-bench: $(VENV) ## Measure a direct call, memory and start time
+bench: $(VENV) $(BENCH_PEERS) ## Measure calls, reads, fan-out, memory and start time beside other servers
 	@$(BIN)/python -m benchmarks
 
 lock: $(VENV) ## Resolve all dependencies anew
 	@$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --group dev \
 		--custom-compile-command "make lock" pyproject.toml -o requirements.lock
 	@scripts/make-client --lock
-	@cd tests/peers && npm install --package-lock-only --silent
+	@for peers in tests/peers benchmarks/peers; do (cd $$peers && npm install --package-lock-only --silent) || exit 1; done
 	@cd frontend && npm run --silent lock
 
 clean: ## Remove environments, caches and build results (never your data)
-	@rm -rf .venv clients/python/.venv tests/peers/node_modules frontend/node_modules frontend/dist build dist .coverage .coverage.* htmlcov \
+	@rm -rf .venv clients/python/.venv tests/peers/node_modules benchmarks/peers/node_modules frontend/node_modules frontend/dist build dist .coverage .coverage.* htmlcov \
 		.hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -56,4 +57,8 @@ $(VENV): requirements.lock pyproject.toml scripts/make-environment
 
 $(PEERS): tests/peers/package-lock.json | tools
 	@cd tests/peers && npm ci --silent
+	@touch $@
+
+$(BENCH_PEERS): benchmarks/peers/package-lock.json | tools
+	@cd benchmarks/peers && npm ci --silent
 	@touch $@

@@ -23,7 +23,8 @@ async def read_json(request: Request, *, max_bytes: int, timeout_s: float) -> by
         async with asyncio.timeout(timeout_s):
             return await _read(request, max_bytes)
     except TimeoutError:
-        raise refused(Code.TIMEOUT, "The body did not arrive in time.", status=408) from None
+        close = {"Connection": "close"}  # the rest of the body is not waited for
+        raise refused(Code.TIMEOUT, "The body did not arrive in time.", status=408, headers=close) from None
 
 
 def _check_type(request: Request) -> None:

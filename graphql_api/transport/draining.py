@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 
 from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from graphql_api.transport.direct_text import DirectText
+from graphql_api.transport.request_heads import BoundedHeads
+from graphql_api.transport.strict_frames import StrictFrames
 
 DRAIN_S = 15.0
 """How long bytes may wait for a peer that takes none of them."""
@@ -60,11 +62,11 @@ class _Draining(asyncio.Protocol):
             self._watch()
 
 
-class DrainingHttp(_Draining, HttpToolsProtocol):
+class DrainingHttp(_Draining, BoundedHeads):
     """HTTP; give it to uvicorn as `http`."""
 
 
-class DrainingWebSocket(_Draining, WebSocketsSansIOProtocol):
+class DrainingWebSocket(_Draining, DirectText, StrictFrames):
     """WebSockets; give it to uvicorn as `ws`.
 
     The closing frame does not wait for the client to read: it queues behind what was sent before and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from starlette.requests import HTTPConnection
@@ -9,6 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from graphql_api.transport.errors import Code, Refused, refused
 from graphql_api.transport.responses import deny_websocket, error_response
+
+_HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\s\[\]:,;@/?#]*)(:[0-9]*)?")
+"""A name or address and perhaps a port (RFC 9110, section 7.2), and nothing behind them."""
 
 
 class HostGuard:
@@ -46,7 +50,8 @@ class HostGuard:
         return refused(Code.FORBIDDEN_HOST, "This server does not answer for that host.", status=421)
 
     def _allows(self, host: str) -> bool:
-        name = host.rpartition(":")[0] if ":" in host.rpartition("]")[2] else host
-        name = name.rstrip(".")
+        if (parts := _HOST.fullmatch(host)) is None:
+            return False
+        name = parts["name"].rstrip(".")
         parents = (name.split(".", depth)[-1] for depth in range(1, name.count(".") + 1))
         return not self._allowed.isdisjoint({host, name, *(f"*.{parent}" for parent in parents)})

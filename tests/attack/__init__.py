@@ -1,0 +1,1 @@
+"""What hostile clients try: each attempt is refused or bounded, and nobody else notices."""
