@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -50,10 +51,10 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """Rows in list order, a position for each, and whether there is more on either side."""
+    """Rows in list order, a position for each (made when it is asked for), and whether there is more on either side."""
 
     nodes: tuple[T, ...]
-    positions: tuple[str, ...]
+    positions: Sequence[str]
     has_next: bool
     has_previous: bool
     total: int

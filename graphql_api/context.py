@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
@@ -76,24 +77,48 @@ class Services:
 
 
 class Loaders:
-    """Batched reads of one operation; keys are (project, id), so that a batch is one statement per project."""
+    """Batched reads of one operation; keys are (project, id), so that a batch is one statement per project.
+
+    A loader is made when it is first asked for: most operations need none or one.
+    """
 
     def __init__(self, scope: UserScope) -> None:
         self._scope = scope
-        self.agents = self._loader(lambda p, ids: p.agents.many(ids))
-        self.statistics = self._loader(lambda p, ids: p.agents.statistics(ids))
-        self.sessions = self._loader(lambda p, ids: p.sessions.many(ids))
-        self.messages = self._loader(lambda p, ids: p.messages.many(ids))
-        self.siblings = self._loader(lambda p, ids: p.messages.siblings(ids))
-        self.runs = self._loader(lambda p, ids: p.runs.many(ids))
-        self.projects: DataLoader[UUID, Project | None] = DataLoader(load_fn=self._projects)
 
-    if TYPE_CHECKING:
-        agents: DataLoader[tuple[UUID, UUID], Agent | None]
-        statistics: DataLoader[tuple[UUID, UUID], AgentStatistics | None]
-        sessions: DataLoader[tuple[UUID, UUID], Session | None]
-        messages: DataLoader[tuple[UUID, UUID], Message | None]
-        runs: DataLoader[tuple[UUID, UUID], Run | None]
+    @cached_property
+    def agents(self) -> DataLoader[tuple[UUID, UUID], Agent | None]:
+        """Agents at their current versions."""
+        return self._loader(lambda p, ids: p.agents.many(ids))
+
+    @cached_property
+    def statistics(self) -> DataLoader[tuple[UUID, UUID], AgentStatistics | None]:
+        """What agents have done."""
+        return self._loader(lambda p, ids: p.agents.statistics(ids))
+
+    @cached_property
+    def sessions(self) -> DataLoader[tuple[UUID, UUID], Session | None]:
+        """Sessions."""
+        return self._loader(lambda p, ids: p.sessions.many(ids))
+
+    @cached_property
+    def messages(self) -> DataLoader[tuple[UUID, UUID], Message | None]:
+        """Messages."""
+        return self._loader(lambda p, ids: p.messages.many(ids))
+
+    @cached_property
+    def siblings(self) -> DataLoader[tuple[UUID, UUID], Sequence[Message] | None]:
+        """The messages at the place of each."""
+        return self._loader(lambda p, ids: p.messages.siblings(ids))
+
+    @cached_property
+    def runs(self) -> DataLoader[tuple[UUID, UUID], Run | None]:
+        """Runs."""
+        return self._loader(lambda p, ids: p.runs.many(ids))
+
+    @cached_property
+    def projects(self) -> DataLoader[UUID, Project | None]:
+        """Projects, by id alone."""
+        return DataLoader(load_fn=self._projects)
 
     def clear(self) -> None:
         """Forget what was read: the next event may have changed it."""

@@ -10,7 +10,7 @@ same rows; tests/persistence/test_prepared.py compares them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -21,6 +21,8 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from sqlalchemy.util import await_only
+
+from persistence.tables.columns import quick_decoder
 
 Row = tuple[Any, ...]
 """A row of a result, by position."""
@@ -53,7 +55,8 @@ class Prepared:
             for name in state.positiontup or ()
         ]
         decoders = [
-            column.type._cached_result_processor(dialect, _FLOAT8) for column in compiled._result_columns
+            quick_decoder(column.type, dialect) or column.type._cached_result_processor(dialect, _FLOAT8)
+            for column in compiled._result_columns
         ]
         self._decoders = [(i, decode) for i, decode in enumerate(decoders) if decode is not None]
 
@@ -75,14 +78,13 @@ class Prepared:
         return spread
 
     def decode(self, found: Sequence[Sequence[Any]]) -> list[Row]:
-        """Rows in Python's types."""
+        """Rows in Python's types, decoded a column at a time."""
         if not self._decoders:
             return [tuple(row) for row in found]
-        rows = [list(row) for row in found]
-        for row in rows:
-            for index, decode in self._decoders:
-                row[index] = decode(row[index])
-        return [tuple(row) for row in rows]
+        columns: list[Iterable[Any]] = list(zip(*found, strict=True))
+        for index, decode in self._decoders if columns else ():
+            columns[index] = map(decode, columns[index])
+        return list(zip(*columns, strict=True))
 
 
 Form = tuple[str | int, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 
 from domain.events.items import SessionItem, SlowReader
 from domain.events.live import Delta
@@ -22,8 +21,8 @@ class Mailbox:
     """
 
     def __init__(self) -> None:
-        self._items: deque[SessionItem] = deque()
-        self._changed = asyncio.Event()
+        self._items: list[SessionItem] = []  # most are empty, and an empty deque is ten times as large
+        self._reader: asyncio.Future[None] | None = None
         self._ended = False
         self._problem: Exception | None = None
 
@@ -36,14 +35,14 @@ class Mailbox:
             self.end(SlowReader())
             return
         self._items.append(item)
-        self._changed.set()
+        self._wake()
 
     def end(self, problem: Exception | None = None) -> None:
         """Let the iterator end, with the problem if there is one, once it has handed out what waits."""
         if not self._ended:
             self._ended = True
             self._problem = problem
-            self._changed.set()
+            self._wake()
 
     def __aiter__(self) -> Mailbox:
         return self
@@ -57,9 +56,17 @@ class Mailbox:
         while not self._items:
             if self._ended:
                 raise self._problem or StopAsyncIteration
-            self._changed.clear()
-            await self._changed.wait()
-        return self._items.popleft()
+            self._reader = asyncio.get_running_loop().create_future()
+            try:
+                await self._reader
+            finally:
+                self._reader = None
+        return self._items.pop(0)
+
+    def _wake(self) -> None:
+        """Let the reader go on; a bare future, because one event wakes thousands of readers."""
+        if self._reader is not None and not self._reader.done():
+            self._reader.set_result(None)
 
     def _make_room(self) -> bool:
         self._items = _merged(self._items)
@@ -67,7 +74,7 @@ class Mailbox:
         return len(self._items) < MAX_ITEMS and waiting <= MAX_TEXT
 
 
-def _merged(items: deque[SessionItem]) -> deque[SessionItem]:
+def _merged(items: list[SessionItem]) -> list[SessionItem]:
     """The same items with each text's consecutive deltas joined, at the place of the first.
 
     Moving text forward is harmless: only a newer generation or the end of the message could come
@@ -82,7 +89,7 @@ def _merged(items: deque[SessionItem]) -> deque[SessionItem]:
             run.append(item)
         if len(run) == 1:
             places.append(run)
-    return deque(_joined(run) for run in places)
+    return [_joined(run) for run in places]
 
 
 def _joined(run: list[SessionItem]) -> SessionItem:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from uuid import UUID
 
 from domain.errors import Unauthenticated, Unavailable
@@ -15,6 +16,14 @@ from domain.identity.standing import REVOKED_CHANNEL, Known, Standing
 from domain.scopes import Scopes
 
 RETRY_S = 5.0
+
+
+@dataclass(slots=True, eq=False)
+class _Recheck:
+    """The task that asks about one sign-in again and again, while it has watchers."""
+
+    task: asyncio.Task[None]
+    watchers: int = 0
 
 
 class Authenticate:
@@ -42,6 +51,7 @@ class Authenticate:
         self._hints = hints
         self._standing = standing
         self._retry_s = retry_s
+        self._rechecks: dict[UUID, _Recheck] = {}
 
     async def authenticate(self, token: str) -> Principal:
         """Whose token this is.
@@ -59,13 +69,27 @@ class Authenticate:
     @asynccontextmanager
     async def watch(self, principal: Principal) -> AsyncIterator[asyncio.Event]:
         """An event that is set once the sign-in is over, at once when it was before."""
-        with self._standing.watch(principal.sign_in_id) as over:
-            recheck = asyncio.create_task(self._recheck(principal, over), name="recheck of a watched sign-in")
+        sign_in_id = principal.sign_in_id
+        with self._standing.watch(sign_in_id) as over:
+            recheck = self._joined(principal)
             try:
                 yield over
             finally:
-                recheck.cancel()
-                await asyncio.wait({recheck})
+                recheck.watchers -= 1
+                if not recheck.watchers:
+                    if self._rechecks.get(sign_in_id) is recheck:
+                        del self._rechecks[sign_in_id]
+                    recheck.task.cancel()
+                    await asyncio.wait({recheck.task})
+
+    def _joined(self, principal: Principal) -> _Recheck:
+        """The one task that asks for all watchers of a sign-in, with one watcher more."""
+        recheck = self._rechecks.get(principal.sign_in_id)
+        if recheck is None or recheck.task.done():
+            task = asyncio.create_task(self._recheck(principal), name="recheck of a watched sign-in")
+            recheck = self._rechecks[principal.sign_in_id] = _Recheck(task)
+        recheck.watchers += 1
+        return recheck
 
     async def follow_revocations(self) -> None:
         """Take in hints for ever; one task of the process."""
@@ -73,9 +97,9 @@ class Authenticate:
             async for hint in hints:
                 self._standing.revoke(_sign_in_ids(hint))
 
-    async def _recheck(self, principal: Principal, over: asyncio.Event) -> None:
-        """Ask SQL whenever its last answer is too old, because hints may be lost."""
-        while not over.is_set():
+    async def _recheck(self, principal: Principal) -> None:
+        """Ask SQL whenever its last answer is too old, because hints may be lost; until the sign-in is over."""
+        while self._standing.known(principal.sign_in_id) is not Known.REVOKED:
             if self._standing.known(principal.sign_in_id) is Known.UNKNOWN:
                 with suppress(Unavailable):  # it can't be told just now: the next round tells
                     await self._stands(principal)

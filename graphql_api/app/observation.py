@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
+from functools import cache
 from uuid import UUID
 
 import structlog
@@ -31,18 +32,22 @@ class ObservedOperations:
     """
 
     def __init__(self, metrics: Metrics) -> None:
-        self._metrics = metrics
+        self._names = metrics.operation_names
+        # looking a metric's series up takes longer than counting; their labels are few
+        self._in_flight = cache(metrics.operations_in_flight.labels)
+        self._operations = cache(metrics.operations.labels)
+        self._seconds = cache(metrics.operation_seconds.labels)
         self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("codelab.operations")
 
     def started(self, transport: TransportKind) -> None:
-        self._metrics.operations_in_flight.labels(transport).inc()
+        self._in_flight(transport).inc()
 
     def finished(self, operation: OperationInfo, *, outcome: Outcome, seconds: float) -> None:
         kind, name = operation.kind or "unknown", self._label(operation, outcome)
-        self._metrics.operations_in_flight.labels(operation.transport).dec()
-        self._metrics.operations.labels(operation.transport, kind, name, outcome).inc()
+        self._in_flight(operation.transport).dec()
+        self._operations(operation.transport, kind, name, outcome).inc()
         if kind is not OperationKind.SUBSCRIPTION and outcome in _ANSWERED:
-            self._metrics.operation_seconds.labels(kind, name).observe(seconds)
+            self._seconds(kind, name).observe(seconds)
         self._log.info(
             "operation",
             transport=operation.transport,
@@ -57,10 +62,9 @@ class ObservedOperations:
     def _label(self, operation: OperationInfo, outcome: Outcome) -> str:
         if operation.name is None:
             return "unnamed"
-        names = self._metrics.operation_names
         if operation.user_id is not None and outcome is Outcome.OK:
-            return names.admit(operation.name)
-        return names.known(operation.name)
+            return self._names.admit(operation.name)
+        return self._names.known(operation.name)
 
 
 class ObservedLimiter:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -34,7 +35,7 @@ class ObservedRequests:
         monotonic: Callable[[], float],
     ) -> None:
         self._app = app
-        self._metrics = metrics
+        self._seconds = cache(metrics.http_seconds.labels)  # few labels, and slow to look up
         self._paths = frozenset(paths)
         self._new_id = new_id
         self._monotonic = monotonic
@@ -66,4 +67,4 @@ class ObservedRequests:
     def _record(self, scope: Scope, began: float, status: str) -> None:
         method = scope["method"] if scope["method"] in _METHODS else OTHER
         path = scope["path"] if scope["path"] in self._paths else OTHER
-        self._metrics.http_seconds.labels(method, path, status).observe(self._monotonic() - began)
+        self._seconds(method, path, status).observe(self._monotonic() - began)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeGuard, cast
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from strawberry.execution import optimized_is_awaitable
 
 from graphql_api.transport.documents import Document, Operation
 from graphql_api.transport.errors import Code, ErrorFormat, Refused, document_refused
+from graphql_api.transport.plain import PlainExecution
 from graphql_api.transport.ports import Outcome, StreamItem
 
 _is_awaitable = cast("Callable[[object], TypeGuard[Awaitable[object]]]", optimized_is_awaitable)
@@ -46,15 +47,13 @@ class Payload:
 class Executor:
     """Executes operations of one Strawberry schema through graphql-core.
 
-    The schema's `execution_context_class` decides how: it gives resolvers Strawberry's `info`, and it
-    is the one place for a faster execution. Strawberry's schema extensions are not run.
+    `PlainExecution` is the one place for a faster execution. Strawberry's schema extensions are not run.
     """
 
     def __init__(
         self, schema: strawberry.Schema, *, errors: ErrorFormat, hide_suggestions: bool = False
     ) -> None:
         self._schema = schema._schema
-        self._core = schema.execution_context_class
         self._errors = errors
         self._hide_suggestions = hide_suggestions
 
@@ -109,7 +108,7 @@ class Executor:
         return self._encode(result, prepared), True
 
     def _build(self, prepared: Prepared, context: object) -> CoreExecutor[None]:
-        built = self._core.build(
+        built = PlainExecution.build(
             self._schema,
             prepared.document.ast,
             context_value=context,
@@ -117,6 +116,7 @@ class Executor:
             operation_name=prepared.operation.name,
             is_awaitable=_is_awaitable,
             hide_suggestions=self._hide_suggestions,
+            plans=prepared.document.plans,
         )
         if isinstance(built, list):
             raise document_refused(Code.BAD_VARIABLES, built)
@@ -166,17 +166,20 @@ class _Payloads(AsyncIterator[Payload]):
             raise
         except Exception as error:
             raise self._executor.refusal(error, self._prepared) from error
-        if getattr(event, "memo", None) is None:
+        memo: dict[object, object] | None = getattr(event, "memo", None)
+        if memo is None:
             return (await self._execute(event))[0]
-        return await self._shared(cast("StreamItem", event))
+        if isinstance(known := memo.get(self._key), Payload):
+            return known
+        return await self._first(cast("StreamItem", event))
 
-    async def _shared(self, item: StreamItem) -> Payload:
-        if isinstance(text := item.memo.get(self._key), str):
-            return Payload(text, cursor=item.cursor)
+    async def _first(self, item: StreamItem) -> Payload:
+        """Encode an item that nobody has encoded, and keep the result where it is the same for all."""
         payload, at_once = await self._execute(item.value())
+        payload = replace(payload, cursor=item.cursor)
         if at_once and payload.outcome is Outcome.OK:
-            item.memo[self._key] = payload.text
-        return Payload(payload.text, payload.outcome, item.cursor)
+            item.memo[self._key] = payload
+        return payload
 
     async def _execute(self, value: object) -> tuple[Payload, bool]:
         if self._begin_event is not None:
@@ -189,7 +192,9 @@ def _sharing_key(prepared: Prepared, user_id: UUID | None) -> object:
     resume = prepared.operation.resume_variable
     variables = {name: value for name, value in prepared.variables.items() if name != resume}
     try:
-        canonical = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS)
+        # decoding leaves the encoder's buffer, which is far larger than its text, behind
+        canonical = orjson.dumps(variables, option=orjson.OPT_SORT_KEYS).decode()
     except TypeError:  # nested more deeply than can be encoded: nobody else has the same
         return object()
-    return (prepared.document.id, prepared.operation.name, canonical, user_id)
+    owner = user_id.bytes if user_id else None  # compared for every event: bytes are quick at it
+    return (prepared.document.id, prepared.operation.name, canonical, owner)

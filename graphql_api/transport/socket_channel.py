@@ -6,6 +6,8 @@ import asyncio
 
 from starlette.types import Receive, Send
 
+from graphql_api.transport.direct_text import SendNow
+
 CLOSE_S = 1.0
 """How long the closing frame may wait behind a client that does not read."""
 MAX_REASON_BYTES = 123
@@ -26,11 +28,23 @@ class PeerGone(Exception):
 
 
 class SocketChannel:
-    """Reads and writes text frames; may be written to by many tasks at once."""
+    """Reads and writes text frames; may be written to by many tasks at once.
 
-    def __init__(self, receive: Receive, send: Send, *, frame_bytes: int, stall_s: float) -> None:
+    With `direct`, what the client takes at once goes out without a wait that would have to be bounded.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        *,
+        frame_bytes: int,
+        stall_s: float,
+        direct: SendNow | None = None,
+    ) -> None:
         self._receive = receive
         self._send = send
+        self._direct = direct
         self._frame_bytes = frame_bytes
         self._stall_s = stall_s
 
@@ -58,6 +72,8 @@ class SocketChannel:
             PeerGone: there is nobody to write to.
             CloseSocket: the client did not read for too long (1013, which clients retry).
         """
+        if self._direct is not None and self._direct(text):
+            return
         try:
             async with asyncio.timeout(self._stall_s):
                 await self._send({"type": "websocket.send", "text": text})

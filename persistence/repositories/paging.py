@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 from uuid import UUID
 
 import orjson
@@ -17,7 +18,7 @@ from persistence.statements import param
 from persistence.tables.columns import EPOCH, UtcTime, micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from persistence.prepared import Row
     from persistence.statements import Rows
@@ -42,29 +43,70 @@ def keyset_page(
 ) -> Page[T]:
     """One page of a statement, by `order` (columns that together are unique, all in one direction).
 
-    The order's columns and the total are added to the result behind the entity's, so that a page is one
-    statement; only a page that turns out empty behind a position needs another one, to count.
+    What it lacks of the order's columns, and the total, are added to the result behind the entity's, so that a
+    page is one statement; only a page that turns out empty behind a position needs another one, to count.
 
     Raises:
         Invalid: the position is not one that a page gave out.
     """
     positioned = request.position is not None
     bound = _decoded(request, order) if positioned else {}
-    paged = _paged(statement, count, tuple(order), descending != request.backward, positioned)
-    found = list(rows.all(paged, **values, **bound, page_limit=request.size + 1))
+    form = _paged(statement, count, tuple(order), descending != request.backward, positioned)
+    found = list(rows.all(form.statement, **values, **bound, page_limit=request.size + 1))
     more = len(found) > request.size
     total = _total(rows, count, found, positioned=positioned, values=values)
     found = found[: request.size]
     if request.backward:
         found.reverse()
-    width = len(statement.selected_columns)
     return Page(
-        nodes=tuple(entity(row[:width]) for row in found),
-        positions=tuple(_encoded(row[width:-1]) for row in found),
+        nodes=tuple(entity(row[: form.width]) for row in found),
+        positions=_Positions(found, form.places),
         has_next=positioned if request.backward else more,
         has_previous=more if request.backward else positioned,
         total=total,
     )
+
+
+class _Positions(Sequence[str]):
+    """The rows' positions, each encoded when it is looked at: most readers want the rows alone."""
+
+    __slots__ = ("_found", "_places")
+
+    def __init__(self, found: Sequence[Row], places: Sequence[int]) -> None:
+        self._found = found
+        self._places = places
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | Sequence[str]:
+        if isinstance(index, slice):
+            return _Positions(self._found[index], self._places)
+        row = self._found[index]
+        return _encoded([row[place] for place in self._places])
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+class _Form(NamedTuple):
+    """A page's statement; how many columns are the entity's, and where the order's are."""
+
+    statement: sa.Select[Any]
+    width: int
+    places: Sequence[int]
 
 
 @lru_cache(maxsize=256)
@@ -74,14 +116,17 @@ def _paged(
     order: tuple[sa.ColumnElement[Any], ...],
     down: bool,  # noqa: FBT001 - the cache takes positional arguments
     positioned: bool,  # noqa: FBT001
-) -> sa.Select[Any]:
-    """The statement of a page; each of its four forms is built once."""
+) -> _Form:
+    """What a page needs; each of its four forms is built once."""
     total = count.correlate(None).scalar_subquery()
-    paged = statement.add_columns(*order, total).order_by(*(c.desc() if down else c.asc() for c in order))
+    own = list(statement.selected_columns)
+    missing = [column for column in order if not any(column is it for it in own)]
+    paged = statement.add_columns(*missing, total).order_by(*(c.desc() if down else c.asc() for c in order))
     if positioned:
         bound = sa.tuple_(*(param(f"page_{i}", column.type) for i, column in enumerate(order)))
         paged = paged.where(sa.tuple_(*order) < bound if down else sa.tuple_(*order) > bound)
-    return paged.limit(param("page_limit", sa.Integer))
+    places = [next(i for i, it in enumerate((*own, *missing)) if it is column) for column in order]
+    return _Form(paged.limit(param("page_limit", sa.Integer)), len(own), places)
 
 
 def _total(

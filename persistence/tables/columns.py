@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, cast
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Field
@@ -29,9 +32,26 @@ class UtcTime(sa.types.TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: sa.Dialect) -> datetime | None:
         """Decode."""
-        if value is None or dialect.name != "sqlite":
-            return cast("datetime | None", value)
-        return EPOCH + timedelta(microseconds=value)
+        return cast("datetime | None", value) if dialect.name != "sqlite" else _time_of(value)
+
+
+def quick_decoder(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[Any], Any] | None:
+    """What decodes a column of SQLite with the same result as SQLAlchemy, and in less time, if there is such a way."""
+    if dialect.name != "sqlite":
+        return None
+    if isinstance(kind, UtcTime):
+        return _time_of
+    return _uuid_of if isinstance(kind, sa.Uuid) and kind.as_uuid else None
+
+
+def _time_of(value: int | None) -> datetime | None:
+    return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+@lru_cache(maxsize=10_000)
+def _uuid_of(value: str | None) -> UUID | None:
+    """The same few ids (of a user, of a project, of a session) stand in row after row."""
+    return None if value is None else UUID(value)
 
 
 def micros(at: datetime) -> int:

@@ -14,10 +14,11 @@ from domain.identity.entities import Principal
 from graphql_api.transport.documents import Documents
 from graphql_api.transport.errors import ErrorFormat, Refused
 from graphql_api.transport.execution import Executor, Payload
+from graphql_api.transport.library import Library
 from graphql_api.transport.operations import Caller, Operations
 from graphql_api.transport.parameters import Parameters
-from graphql_api.transport.ports import Outcome, RequestInfo, TransportKind
-from graphql_api.transport.routes import one_unit
+from graphql_api.transport.ports import Outcome, Price, RequestInfo, TransportKind
+from graphql_api.transport.seats import Seats
 from tests.graphql_api.transport.serving import toy_transports
 from tests.graphql_api.transport.toy import ALICE, BOB, NOW, Query, ToyObserver, World, schema
 
@@ -27,17 +28,21 @@ REQUEST = RequestInfo(TransportKind.HTTP, "127.0.0.1")
 def operations(world: World, its_schema: strawberry.Schema = schema, **changes: object) -> Operations:
     errors = ErrorFormat(new_id=world.new_id)
     it = Operations(
-        documents=Documents(its_schema._schema),
+        library=Library(Documents(its_schema._schema)),
         executor=Executor(its_schema, errors=errors),
         contexts=world,
         gate=world,
         observer=ToyObserver(world),
-        cost=one_unit,
         errors=errors,
         connections=toy_transports(world).connections,
+        subscriptions=Seats(100, of="subscriptions"),
         timeout_s=5,
     )
     return replace(it, **changes)  # type: ignore[arg-type]  # each is one
+
+
+def priced(price: Price) -> Library:
+    return Library(Documents(schema._schema, cost=lambda *_: price))
 
 
 async def execute(
@@ -171,18 +176,18 @@ async def test_an_operation_that_takes_too_long_is_stopped(world: World) -> None
 
 
 async def test_an_operation_can_be_too_costly_to_run(world: World) -> None:
-    def costly(*_: object) -> int:
+    def costly(_: Mapping[str, object], /) -> int:
         raise GraphQLError("Too costly.")
 
     with pytest.raises(Refused) as refusal:
-        await execute(operations(world, cost=costly), "{ me }")
+        await execute(operations(world, library=priced(costly)), "{ me }")
 
     assert refusal.value.codes == {"LIMIT_EXCEEDED"}
     assert world.contexts == []
 
 
 async def test_the_cost_is_charged(world: World) -> None:
-    await execute(operations(world, cost=lambda *_: 42), "{ me }")
+    await execute(operations(world, library=priced(lambda _: 42)), "{ me }")
 
     assert world.charged[0].cost == 42
 
