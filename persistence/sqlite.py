@@ -7,7 +7,6 @@ BEGIN IMMEDIATE loses no update (measured: with SQLite's defaults 8 writers kept
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -16,6 +15,7 @@ from sqlalchemy.pool import QueuePool
 from domain.errors import Unavailable
 from persistence.database import BUSY, ENGINE_OPTIONS, RETRY_AFTER_S, PoolUse, pool_use, unavailable
 from persistence.tables.columns import micros
+from persistence.threads import Threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,8 +41,9 @@ class SqliteDatabase:
         self._writer = _engine(path, clock, begin="BEGIN IMMEDIATE", size=1)
         self._reader = _engine(path, clock, begin="BEGIN", size=SNAPSHOTS + READERS)
         self._snapshots = asyncio.Semaphore(SNAPSHOTS)
-        self._write_thread = ThreadPoolExecutor(1, thread_name_prefix="sqlite-writer")
-        self._read_threads = ThreadPoolExecutor(READERS, thread_name_prefix="sqlite-reader")
+        self._idle: list[sa.Connection] = []
+        self._write_thread = Threads(1, name="sqlite-writer")
+        self._read_threads = Threads(READERS, name="sqlite-reader")
         self._closed = False
 
     @property
@@ -71,11 +72,12 @@ class SqliteDatabase:
     def snapshot(self, *, user_id: UUID | None) -> SqliteSnapshot:
         """A view for reading."""
         del user_id
-        return SqliteSnapshot(self._reader, self._read_threads, self._snapshots)
+        return SqliteSnapshot(self._reader, self._idle, self._read_threads, self._snapshots)
 
     def connections(self) -> PoolUse:
-        """Of both engines."""
-        return pool_use(self._writer.pool, self._reader.pool)
+        """Of both engines; what is kept for the next view is not in use."""
+        use = pool_use(self._writer.pool, self._reader.pool)
+        return PoolUse(use.open, use.in_use - len(self._idle))
 
     async def ready(self) -> None:
         """Write to the file's header, so that a full or read-only disk shows."""
@@ -91,17 +93,26 @@ class SqliteDatabase:
         await asyncio.to_thread(self._shut_down)
 
     def _shut_down(self) -> None:
-        self._write_thread.shutdown()
-        self._read_threads.shutdown()
+        self._write_thread.close()
+        self._read_threads.close()
+        while self._idle:
+            self._idle.pop().close()
         self._writer.dispose()
         self._reader.dispose()
 
 
 class SqliteSnapshot:
-    """One read transaction on one reader connection."""
+    """One read transaction on one reader connection, which is taken from those that are `idle` and put back there.
 
-    def __init__(self, engine: sa.Engine, threads: ThreadPoolExecutor, room: asyncio.Semaphore) -> None:
+    Getting one from the pool and giving it back takes as long as a short read (measured), and is done by
+    every request.
+    """
+
+    def __init__(
+        self, engine: sa.Engine, idle: list[sa.Connection], threads: Threads, room: asyncio.Semaphore
+    ) -> None:
         self._engine = engine
+        self._idle = idle
         self._threads = threads
         self._room = room
         self._admitted = False
@@ -116,19 +127,35 @@ class SqliteSnapshot:
             return await _in_thread(self._threads, self._read, work)
 
     async def _admit(self) -> None:
+        if self._room.locked():
+            await self._wait()
+        else:
+            await self._room.acquire()  # at once: no time to bound
+        self._admitted = True
+
+    async def _wait(self) -> None:
         try:
             async with asyncio.timeout(POOL_TIMEOUT_S):
                 await self._room.acquire()
         except TimeoutError as error:
             raise Unavailable(BUSY, retry_after_s=RETRY_AFTER_S) from error
-        self._admitted = True
 
     def _read(self, work: Callable[[sa.Connection], T]) -> T:
         if self._connection is None:
-            connection = self._engine.connect()
-            connection.begin()
-            self._connection = connection
+            self._connection = self._opened()
         return work(self._connection)
+
+    def _opened(self) -> sa.Connection:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._engine.connect()
+        try:
+            connection.begin()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -136,32 +163,32 @@ class SqliteSnapshot:
             connection, self._connection = self._connection, None
             try:
                 if connection is not None:
-                    connection.close()  # ends a view of the file: nothing to wait for in a thread
+                    _end(connection)  # a view of the file: nothing to wait for in a thread
+                    self._idle.append(connection)
             finally:
                 if self._admitted:
                     self._admitted = False
                     self._room.release()
 
 
-async def _in_thread(threads: ThreadPoolExecutor, function: Callable[[Any], T], argument: object) -> T:
-    """Run to the end, also when the caller is cancelled: what the thread holds is known to be free then."""
-    running = asyncio.get_running_loop().run_in_executor(threads, function, argument)
+def _end(connection: sa.Connection) -> None:
+    """End the view; a connection on which that fails is of no use any more."""
     try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        running.add_done_callback(_read)
-        await asyncio.wait([running])
+        connection.rollback()
+    except BaseException:
+        connection.invalidate()
+        connection.close()
         raise
+
+
+async def _in_thread(threads: Threads, function: Callable[[Any], T], argument: object) -> T:
+    """Run to the end, also when the caller is cancelled; the database's failures come out in the words of a user."""
+    try:
+        return await threads.run(function, argument)
     except Exception as error:
         if problem := unavailable(error):
             raise problem from error
         raise
-
-
-def _read(nobody_waits_for: asyncio.Future[Any]) -> None:
-    """Take note of an outcome, so that a failure is not reported as one that was overlooked."""
-    if not nobody_waits_for.cancelled():
-        nobody_waits_for.exception()
 
 
 def _engine(path: Path, clock: Clock, *, begin: str, size: int) -> sa.Engine:

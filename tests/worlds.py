@@ -345,12 +345,8 @@ class World:
         return facts
 
     def connections_held(self) -> int:
-        """Connections that are out of their pools."""
-        if isinstance(self.database, PostgresDatabase):
-            pools = [self.database.engine.sync_engine.pool]
-        else:
-            pools = [engine.pool for engine in self.database.engines]
-        return sum(cast("sa.QueuePool", pool).checkedout() for pool in pools)
+        """Connections that somebody reads or writes with."""
+        return self.database.connections().in_use
 
     def engine_hints(self) -> list[Mapping[str, object]]:
         """What workers were told."""

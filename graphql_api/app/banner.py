@@ -27,7 +27,7 @@ def banner(
             "",
             f"  Model  {_model(model, offline=offline)}",
             f"  Data   {_data(settings)}",
-            f"  API    {settings.url}/graphql   (its schema: {settings.url}/schema.graphql)",
+            f"  API    {settings.url}/graphql   (try it: {settings.url}/graphiql)",
             "  Stop   Ctrl-C",
             *(f"  Note   {notice}" for notice in notices),
             "",

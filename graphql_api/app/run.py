@@ -19,6 +19,8 @@ import uvloop
 from domain.errors import Unavailable
 from graphql_api.app.banner import banner
 from graphql_api.app.data_dir import DataDirRefused, locked
+from graphql_api.app.garbage import collect_rarely
+from graphql_api.app.manifest import ManifestRefused
 from graphql_api.app.server import BindRefused, Stop, bind, serve
 from graphql_api.app.settings_rules import notices
 from graphql_api.app.telemetry import configure_log
@@ -37,7 +39,7 @@ class DatabaseRefused(Exception):
     """The database can't be used as it is; the message holds its own words, and no password."""
 
 
-REFUSALS = (BindRefused, DataDirRefused, DatabaseRefused)
+REFUSALS = (BindRefused, DataDirRefused, DatabaseRefused, ManifestRefused)
 """Why a process may not start; their messages are for its operator."""
 
 
@@ -45,7 +47,7 @@ def run_server(settings: Settings) -> None:
     """Serve until a signal asks to stop.
 
     Raises:
-        BindRefused, DataDirRefused, DatabaseRefused, SecretsRefused: it could not start.
+        BindRefused, DataDirRefused, DatabaseRefused, ManifestRefused, SecretsRefused: it could not start.
     """
     configure_log(settings)
     with _data(settings), bind(settings.host, settings.port) as listener:
@@ -80,6 +82,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         async with AsyncExitStack() as stack:
             with _understandable(settings):
                 application = await stack.enter_async_context(build(settings))
+            collect_rarely()
             await serve(
                 application.asgi,
                 settings=settings,

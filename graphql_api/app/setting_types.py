@@ -41,6 +41,13 @@ class Registration(StrEnum):
     CLOSED = "closed"
 
 
+class DocumentPolicy(StrEnum):
+    """Which documents may be run."""
+
+    ANY = "any"
+    TRUSTED = "trusted"
+
+
 class LogLevel(StrEnum):
     """The least important lines that are still written."""
 
@@ -143,6 +150,7 @@ def _absolute(path: Path) -> Path:
 
 
 Folder = Annotated[Path, AfterValidator(_absolute)]
+FilePath = Annotated[Path, AfterValidator(_absolute)]
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Hosts = Annotated[Listed, AfterValidator(_hosts)]
 Origins = Annotated[Listed, AfterValidator(_origins)]

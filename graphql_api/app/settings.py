@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from graphql_api.app.data_dir import default_data_dir
 from graphql_api.app.setting_types import (
     DefaultText,
+    DocumentPolicy,
     Environment,
+    FilePath,
     Folder,
     Hosts,
     HttpUrl,
@@ -56,6 +58,7 @@ class Settings(BaseSettings):
     """Port to listen on; 0 takes a free one and prints it."""
 
     data_dir: Annotated[
+        FilePath,
         Folder,
         DefaultText("`$XDG_DATA_HOME/codelab`, else `~/.local/share/codelab`"),
         Field(default_factory=default_data_dir),
@@ -64,8 +67,8 @@ class Settings(BaseSettings):
     process at a time."""
 
     env: Environment = Environment.DEVELOPMENT
-    """`development` prints a sign-in link and short log lines; `production` writes JSON logs and refuses to start
-    without strong secrets and a list of hosts."""
+    """`development` prints a sign-in link and short log lines; `production` writes JSON logs, keeps cookies and
+    browsers to HTTPS, and refuses to start without strong secrets and a list of hosts."""
 
     process: ProcessRole = ProcessRole.ALL
     """`all` answers requests and runs agents; `api` only answers; `worker` only runs agents. The latter two need
@@ -88,6 +91,19 @@ class Settings(BaseSettings):
     """Addresses or networks of reverse proxies, separated by commas, whose `X-Forwarded-For` and
     `X-Forwarded-Proto` are believed."""
 
+    introspection: Annotated[bool | None, DefaultText("`true` in development, `false` in production")] = None
+    """Whether the API tells about its schema: `__schema` and `__type`, suggestions in errors, and
+    `/schema.graphql`."""
+
+    documents: DocumentPolicy = DocumentPolicy.ANY
+    """`any` document may be run; or only those that are `trusted`, the ones of the manifest."""
+
+    trusted_documents: Annotated[
+        FilePath | None, DefaultText("what the build of the dashboard left, if it is there")
+    ] = None
+    """Manifest of the documents that clients may ask for by the SHA-256 of their text: a JSON file of the format
+    `apollo-persisted-query-manifest`, version 1."""
+
     registration: Registration = Registration.OPEN
     """`open` lets anyone who reaches the server register; `closed` nobody."""
 
@@ -105,7 +121,13 @@ class Settings(BaseSettings):
     else is."""
 
     rate_limit_per_minute: Annotated[int, Unit("requests a minute"), Field(ge=1, le=1_000_000)] = 100
-    """What one user may ask on average, and at once."""
+    """What one user may ask on average, and at once; a costly operation counts as several requests."""
+
+    subscriptions_per_user: Annotated[int, Unit("subscriptions"), Field(ge=1, le=1_000_000)] = 2_000
+    """How many subscriptions of one user one process runs at once."""
+
+    sockets_per_user: Annotated[int, Unit("WebSockets"), Field(ge=1, le=1_000_000)] = 2_000
+    """How many WebSockets of one user one process keeps open."""
 
     max_body_bytes: Annotated[int, Unit("bytes"), Field(ge=16_384, le=64 * 1024 * 1024)] = 2 * 1024 * 1024
     """The largest request body and WebSocket frame."""
@@ -192,6 +214,11 @@ class Settings(BaseSettings):
     def production(self) -> bool:
         """Whether this is a deployment that strangers can reach."""
         return self.env is Environment.PRODUCTION
+
+    @property
+    def introspects(self) -> bool:
+        """Whether the API tells about its schema."""
+        return not self.production if self.introspection is None else self.introspection
 
     @property
     def embedded(self) -> bool:

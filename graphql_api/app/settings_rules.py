@@ -10,8 +10,9 @@ from difflib import get_close_matches
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
+from graphql_api.app.manifest import manifest_file
 from graphql_api.app.secrets import SecretsRefused, key_ring
-from graphql_api.app.setting_types import ProcessRole
+from graphql_api.app.setting_types import DocumentPolicy, ProcessRole
 from graphql_api.app.settings import WILDCARDS, Settings, variable
 
 PLANNED = frozenset({"CODELAB_QDRANT_URL", "CODELAB_QDRANT_API_KEY", "CODELAB_EMBEDDING_MODEL"})
@@ -29,6 +30,7 @@ _REASONS = {
     "less_than": "must be less than {lt:g}",
     "less_than_equal": "must be at most {le:g}",
     "enum": "must be {expected}",
+    "bool_parsing": "must be `true` or `false`",
     "value_error": "{error}",
     "dict_type": "must be a JSON object",
     "missing": "is missing",
@@ -96,6 +98,8 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     yield from _of_stores(settings)
     if settings.production and not settings.allowed_hosts:
         yield "CODELAB_ALLOWED_HOSTS is missing: in production, name the hosts that requests may address."
+    if settings.documents is DocumentPolicy.TRUSTED and manifest_file(settings) is None:
+        yield "CODELAB_DOCUMENTS=trusted needs CODELAB_TRUSTED_DOCUMENTS: without a manifest nothing could be run."
     if settings.production or settings.secret_keys is not None:
         yield from _of_secrets(settings.secret_keys, production=settings.production)
 

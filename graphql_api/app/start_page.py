@@ -35,12 +35,15 @@ HEADERS = {
 """Nothing from elsewhere, nothing inline, in nobody's frame."""
 
 
-def start_page(schema: Callable[[], str] = schema_text) -> list[Route]:
-    """The routes of the page's files and of the schema, which is asked for once, when somebody first reads it."""
+def start_page(schema: Callable[[], str] | None = schema_text) -> list[Route]:
+    """The routes of the page's files and of the schema, which is asked for once, when somebody first reads it.
+
+    Without a schema there is no route to it.
+    """
     files = [
         Route(path, partial(_file, _read(name), media_type)) for path, (name, media_type) in FILES.items()
     ]
-    return [*files, Route(SCHEMA_PATH, partial(_schema, cache(schema)))]
+    return files if schema is None else [*files, Route(SCHEMA_PATH, partial(_schema, cache(schema)))]
 
 
 def _read(name: str) -> bytes:

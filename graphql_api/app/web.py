@@ -1,29 +1,39 @@
-"""Puts the web application together: the API, the start page, probes and metrics behind one host guard."""
+"""Puts the web application together: the API, the pages, probes and metrics behind one host guard."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
+from graphql_api.app.frontend import frontend
 from graphql_api.app.health import PROBE_PATHS, Health, Part
 from graphql_api.app.identity import new_id
+from graphql_api.app.manifest import ManifestRefused, manifest_file, read_manifest
 from graphql_api.app.observation import ObservedOperations
 from graphql_api.app.requests import ObservedRequests
+from graphql_api.app.schema_text import schema_text
 from graphql_api.app.scrape import QueueDepth, Scrape
+from graphql_api.app.security_headers import SecurityHeaders
+from graphql_api.app.setting_types import DocumentPolicy
 from graphql_api.app.start_page import start_page
 from graphql_api.app.stores import utc_now
 from graphql_api.context import Contexts
-from graphql_api.limits import RateGate
+from graphql_api.limits.cost import POINTS_PER_UNIT, CostLimits, Costs
+from graphql_api.limits.gate import RateGate
+from graphql_api.limits.shape import NoIntrospection, shape_rule
 from graphql_api.schema import build_schema
+from graphql_api.schema.weights import WEIGHTS
 from graphql_api.transport.bounds import Bounds
 from graphql_api.transport.connections import Connections
 from graphql_api.transport.hosts import HostGuard
 from graphql_api.transport.routes import Transports, routes
+from graphql_api.transport.trusted import UnfitDocument
 
 if TYPE_CHECKING:
-    from starlette.routing import BaseRoute
+    from starlette.routing import BaseRoute, Route, WebSocketRoute
     from starlette.types import ASGIApp
 
     from graphql_api.app.main import Parts
@@ -50,17 +60,20 @@ class Web:
     async def stopping(self) -> None:
         """Refuse new work, and end sockets and streams so that their clients connect elsewhere."""
         self.health.drain()
-        await self._parts.tails.aclose()
+        # connections first: clients come back by themselves from a restart, not from an operation's error
         await self.connections.close_all(timeout_s=self._parts.settings.shutdown_seconds)
+        await self._parts.tails.aclose()
 
     def _guarded(self) -> ASGIApp:
         settings = self._parts.settings
         scrape = Scrape(self._parts.metrics, monotonic=time.monotonic, queue=self._depth)
         served: list[BaseRoute] = [*self.health.routes, scrape.route]
         if settings.answers_requests:
-            served += [*routes(self._transports()), *start_page()]
+            schema = schema_text if settings.introspects else None
+            served += [*self._api(), *start_page(schema), *frontend()]
+        guarded = HostGuard(Starlette(routes=served), allowed=settings.hosts, exempt=PROBE_PATHS)
         return ObservedRequests(
-            HostGuard(Starlette(routes=served), allowed=settings.hosts, exempt=PROBE_PATHS),
+            SecurityHeaders(guarded, https_only=settings.production),
             metrics=self._parts.metrics,
             paths=[path for route in served if (path := getattr(route, "path", None))],
             new_id=new_id,
@@ -70,21 +83,42 @@ class Web:
     async def _depth(self) -> QueueDepth:
         return QueueDepth(*await self._parts.stores.unowned.queue_depth())
 
+    def _api(self) -> list[Route | WebSocketRoute]:
+        try:
+            return routes(self._transports())
+        except UnfitDocument as unfit:
+            file = manifest_file(self._parts.settings)
+            raise ManifestRefused(
+                f"Operation '{unfit.name}' of the manifest {file} does not fit the schema: {unfit.reasons}"
+            ) from unfit
+
     def _transports(self) -> Transports:
-        parts = self._parts
+        parts, schema = self._parts, build_schema()
+        settings, manifest = parts.settings, manifest_file(parts.settings)
         return Transports(
-            schema=build_schema(),
+            schema=schema,
             authenticator=parts.identity.authenticate,
             contexts=Contexts(parts.services),
-            gate=RateGate(parts.limiter, per_minute=parts.settings.rate_limit_per_minute),
+            gate=RateGate(parts.limiter, per_minute=settings.rate_limit_per_minute),
             observer=ObservedOperations(parts.metrics),
             clock=utc_now,
             new_id=new_id,
             connections=self.connections,
-            allowed_origins=parts.settings.allowed_origins,
-            bounds=_bounds(parts.settings),
-            hide_suggestions=parts.settings.production,
+            allowed_origins=settings.allowed_origins,
+            bounds=_bounds(settings),
+            limits=[shape_rule()] if settings.introspects else [shape_rule(), NoIntrospection],
+            cost=Costs(schema._schema, WEIGHTS, limits=_cost_limits(settings)),
+            hide_suggestions=not settings.introspects,
+            trusted=read_manifest(manifest) if manifest else (),
+            only_trusted=settings.documents is DocumentPolicy.TRUSTED,
         )
+
+
+def _cost_limits(settings: Settings) -> CostLimits:
+    """What the rate limit could never pay for is refused as too complex, not put off for ever."""
+    default = CostLimits()
+    payable = settings.rate_limit_per_minute * POINTS_PER_UNIT
+    return replace(default, complexity=min(default.complexity, payable))
 
 
 def _bounds(settings: Settings) -> Bounds:
@@ -92,6 +126,8 @@ def _bounds(settings: Settings) -> Bounds:
         body_bytes=settings.max_body_bytes,
         frame_bytes=settings.max_body_bytes,
         operation_s=settings.operation_timeout_seconds,
+        subscriptions_per_user=settings.subscriptions_per_user,
+        sockets_per_user=settings.sockets_per_user,
     )
 
 

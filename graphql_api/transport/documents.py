@@ -21,16 +21,26 @@ from graphql import (
     validate,
     visit,
 )
+from graphql.validation import ASTValidationContext
 from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
 from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
-from graphql_api.transport.errors import Code, document_refused, refused
-from graphql_api.transport.ports import OperationKind
+from graphql_api.transport.errors import Code, document_refused, limit_error, refused
+from graphql_api.transport.plain import Plans
+from graphql_api.transport.ports import CostModel, OperationKind, Price
+from graphql_api.transport.tokens import has_more_tokens
 
 RULES = (*specified_rules, MaybeNullValidationRule, OneOfInputValidationRule)
 """The specification's rules, and those for what Strawberry adds to it."""
 
 MAX_LABEL = 100
+MAX_ERRORS = 10
+"""A document that is wrong everywhere is told so many of its errors."""
+
+
+def one_unit(_: DocumentNode, __: OperationDefinitionNode, /) -> Price:
+    """The cost model under which every operation costs the same."""
+    return lambda _: 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +48,14 @@ class Operation:
     """One operation of a valid document.
 
     `resume_variable` names the variable that is used once, as the root field's `after`: where a
-    subscriber begins does not change what an event looks like.
+    subscriber begins does not change what an event looks like. `price` is what a call costs.
     """
 
     kind: OperationKind
     name: str | None
     node: OperationDefinitionNode
     resume_variable: str | None
+    price: Price
 
     @property
     def label(self) -> str | None:
@@ -54,11 +65,15 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A valid document; `id` is unique while the process lives."""
+    """A valid document; `id` is unique while the process lives.
+
+    `plans` is what execution keeps for its next run.
+    """
 
     id: int
     ast: DocumentNode
     operations: Mapping[str | None, Operation]
+    plans: Plans = field(default_factory=dict, compare=False, repr=False)
 
     def select(self, name: str | None) -> Operation:
         """The operation to run; without a name the only one.
@@ -70,7 +85,9 @@ class Document:
             return self.operations[name]
         if name is None and len(self.operations) == 1:
             return next(iter(self.operations.values()))
-        problem = f"Unknown operation named '{name}'." if name else "Name the operation that is to run."
+        problem = (
+            f"Unknown operation named '{name[:MAX_LABEL]}'." if name else "Name the operation that is to run."
+        )
         raise document_refused(Code.UNKNOWN_OPERATION, [GraphQLError(problem)])
 
 
@@ -119,8 +136,9 @@ class Documents:
 
     Size and token limits come before any other work. Then `limits`, validation rule classes that
     refuse documents by their shape: they are applied before the specification's rules, some of which
-    take more than a second for two thousand hostile tokens (measured: merging of repeated fields).
-    The classes are built once, by whoever composes this.
+    take a fifth of a second for a thousand hostile tokens (measured: merging of repeated fields).
+    They meet invalid documents and have no types to look at. The classes are built once, by whoever
+    composes this. `cost` prices each operation of a valid document.
     """
 
     def __init__(
@@ -128,14 +146,16 @@ class Documents:
         schema: GraphQLSchema,
         *,
         limits: Sequence[type[ASTValidationRule]] = (),
+        cost: CostModel = one_unit,
         max_characters: int = 100_000,
-        max_tokens: int = 2_000,
+        max_tokens: int = 1_000,
         capacity: int = 1_000,
         capacity_tokens: int = 200_000,
         hide_suggestions: bool = False,
     ) -> None:
         self._schema = schema
         self._limits = tuple(limits)
+        self._cost = cost
         self._max_characters = max_characters
         self._max_tokens = max_tokens
         self._hide_suggestions = hide_suggestions
@@ -157,7 +177,11 @@ class Documents:
             return known
         if len(text) > self._max_characters:
             message = f"The document has more than {self._max_characters} characters."
-            raise refused(Code.TOO_LARGE, message, limit=self._max_characters)
+            raise refused(Code.TOO_LARGE, message, status=413, limit=self._max_characters)
+        if has_more_tokens(text, self._max_tokens):
+            message = f"The document has more than {self._max_tokens:,} tokens, which is the limit."
+            error = limit_error(message, name="tokens", limit=self._max_tokens, found=self._max_tokens + 1)
+            raise document_refused(Code.LIMIT_EXCEEDED, [error])
         document = self._validated(self._parsed(text))
         self._cache.put(text, document)
         return document
@@ -169,24 +193,30 @@ class Documents:
             raise document_refused(Code.SYNTAX_ERROR, [error]) from None
 
     def _validated(self, ast: DocumentNode) -> Document:
-        for code, rules in ((Code.LIMIT_EXCEEDED, self._limits), (Code.VALIDATION_FAILED, RULES)):
-            errors = validate(
-                self._schema, ast, rules, max_errors=10, hide_suggestions=self._hide_suggestions
-            )
-            if errors:
-                raise document_refused(code, errors)
-        nodes = (node for node in ast.definitions if isinstance(node, OperationDefinitionNode))
-        return Document(next(self._ids), ast, {_name(node): _operation(node, ast) for node in nodes})
+        self._check_limits(ast)
+        errors = validate(
+            self._schema, ast, RULES, max_errors=MAX_ERRORS, hide_suggestions=self._hide_suggestions
+        )
+        if errors:
+            raise document_refused(Code.VALIDATION_FAILED, errors)
+        nodes = [node for node in ast.definitions if isinstance(node, OperationDefinitionNode)]
+        return Document(next(self._ids), ast, {_name(node): self._operation(node, ast) for node in nodes})
+
+    def _check_limits(self, ast: DocumentNode) -> None:
+        errors: list[GraphQLError] = []
+        for rule in self._limits:
+            visit(ast, rule(ASTValidationContext(ast, errors.append)))
+        if errors:
+            raise document_refused(Code.LIMIT_EXCEEDED, errors[:MAX_ERRORS])
+
+    def _operation(self, node: OperationDefinitionNode, ast: DocumentNode) -> Operation:
+        kind = OperationKind(node.operation.value)
+        resume = _resume_variable(node, ast) if kind is OperationKind.SUBSCRIPTION else None
+        return Operation(kind, _name(node), node, resume, self._cost(ast, node))
 
 
 def _name(node: OperationDefinitionNode) -> str | None:
     return node.name.value if node.name else None
-
-
-def _operation(node: OperationDefinitionNode, ast: DocumentNode) -> Operation:
-    kind = OperationKind(node.operation.value)
-    resume = _resume_variable(node, ast) if kind is OperationKind.SUBSCRIPTION else None
-    return Operation(kind, _name(node), node, resume)
 
 
 def _resume_variable(node: OperationDefinitionNode, ast: DocumentNode) -> str | None:

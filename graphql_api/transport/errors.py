@@ -32,6 +32,9 @@ class Code(StrEnum):
     INTERNAL = "INTERNAL"
     RATE_LIMITED = "RATE_LIMITED"
     LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    INTROSPECTION_OFF = "INTROSPECTION_OFF"
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"
+    UNTRUSTED_DOCUMENT = "UNTRUSTED_DOCUMENT"
     RESUME = "RESUME"
     TIMEOUT = "TIMEOUT"
     TOO_LARGE = "TOO_LARGE"
@@ -107,7 +110,14 @@ def document_refused(code: Code, errors: Iterable[GraphQLError]) -> Refused:
     return Refused(
         [{**error.formatted, "extensions": {"code": code, **(error.extensions or {})}} for error in errors],
         well_formed=True,
+        outcome=Outcome.REFUSED if code is Code.LIMIT_EXCEEDED else Outcome.INVALID,
     )
+
+
+def limit_error(message: str, *, name: str, limit: int, found: int) -> GraphQLError:
+    """An error that names its limit, its figure and what was found, also for programs."""
+    extensions = {"code": Code.LIMIT_EXCEEDED, "name": name, "limit": limit, "found": found}
+    return GraphQLError(message, extensions=extensions)
 
 
 def retry_after(wait_s: float) -> dict[str, str]:

@@ -12,14 +12,14 @@ from graphql import GraphQLError
 
 from domain.identity.entities import Principal
 from domain.limits.ports import Allowance
+from graphql_api.transport.clients import subject
 from graphql_api.transport.connections import Connections
-from graphql_api.transport.documents import Documents
 from graphql_api.transport.errors import Code, ErrorFormat, Refused, document_refused, rate_limited, refused
 from graphql_api.transport.execution import Executor, Payload, Prepared
+from graphql_api.transport.library import Library
 from graphql_api.transport.parameters import Parameters
 from graphql_api.transport.ports import (
     ContextFactory,
-    CostModel,
     OperationGate,
     OperationInfo,
     OperationKind,
@@ -27,6 +27,7 @@ from graphql_api.transport.ports import (
     Outcome,
     RequestInfo,
 )
+from graphql_api.transport.seats import Seats
 
 CLOSE_S = 5.0
 """How long a subscription's source and context may take to close; then they are abandoned."""
@@ -39,24 +40,30 @@ class Caller:
     request: RequestInfo
     principal: Principal | None = None
 
+    @property
+    def subject(self) -> str:
+        """Who is counted for what is bounded."""
+        return subject(self.principal, self.request.client_ip)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operations:
     """Prepares, admits and runs operations; every failure comes out as `Refused`, masked where it must be.
 
-    Limits that need the document alone (depth, aliases) are the `limits` of `documents`; those that
-    need its variables belong in `cost`; those that count over time in `gate`. All of them come
-    before any resolver. A query or mutation may take `timeout_s`.
+    Limits that need the document alone (depth, aliases) are the `limits` of `Documents`; those that
+    need its variables belong in the operation's price; those that count over time in `gate`, and
+    those that count what lasts in `subscriptions`. All of them come before any resolver. A query or
+    mutation may take `timeout_s`.
     """
 
-    documents: Documents
+    library: Library
     executor: Executor
     contexts: ContextFactory
     gate: OperationGate
     observer: OperationObserver
-    cost: CostModel
     errors: ErrorFormat
     connections: Connections
+    subscriptions: Seats
     timeout_s: float
     now: Callable[[], float] = field(default=time.perf_counter)
 
@@ -136,10 +143,11 @@ class RunningOperation:
         """Open a subscription in a context of its own; both are closed with the block.
 
         Raises:
-            Refused: it did not start; also from the iterator, when its source fails.
+            Refused: there are too many, or it did not start; also from the iterator, when its source
+                fails.
         """
         parts, stack = self._parts, AsyncExitStack()
-        with parts.connections.subscribed():
+        with parts.subscriptions.taken(self._caller.subject), parts.connections.subscribed():
             try:
                 with self._masked():
                     context = await stack.enter_async_context(self._context())
@@ -151,12 +159,12 @@ class RunningOperation:
         self.outcome = Outcome.OK
 
     def _prepare(self, parameters: Parameters, check: Callable[[OperationKind], None]) -> None:
-        document = self._parts.documents.load(parameters.query)
+        document = self._parts.library.find(parameters)
         operation = document.select(parameters.operation_name)
         self.info = replace(self.info, kind=operation.kind, name=operation.label)
         check(operation.kind)
         try:
-            cost = self._parts.cost(document.ast, operation.node, parameters.variables)
+            cost = operation.price(parameters.variables)
         except GraphQLError as error:
             raise document_refused(Code.LIMIT_EXCEEDED, [error]) from None
         self.info = replace(self.info, cost=cost)

@@ -158,17 +158,22 @@ class OperationObserver(Protocol):
         """It ended or was refused; for a subscription `seconds` is its whole life."""
 
 
-class CostModel(Protocol):
-    """What an operation costs against the rate limit."""
+class Price(Protocol):
+    """What one operation costs against the rate limit with the variables of a call."""
 
-    def __call__(
-        self, document: DocumentNode, operation: OperationDefinitionNode, variables: Mapping[str, object], /
-    ) -> int:
-        """Units, at least 1; called after validation and before anything runs.
+    def __call__(self, variables: Mapping[str, object], /) -> int:
+        """Units, at least 1; called for each call before anything runs.
 
         Raises:
             GraphQLError: the operation is too costly to run at all.
         """
+
+
+class CostModel(Protocol):
+    """Prices operations: once for each operation of a new document, when it is valid."""
+
+    def __call__(self, document: DocumentNode, operation: OperationDefinitionNode, /) -> Price:
+        """The operation's price, in which everything is done that needs no variables."""
 
 
 class StreamItem(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from domain.errors import CodeLabError, Unauthenticated
 from domain.identity.entities import Principal
 from graphql_api.transport.bounds import Bounds
-from graphql_api.transport.clients import request_info
+from graphql_api.transport.clients import client_ip, request_info, subject
 from graphql_api.transport.connections import Connections
 from graphql_api.transport.errors import Code, ErrorFormat, Refused, refused
 from graphql_api.transport.frames import (
@@ -33,33 +33,44 @@ from graphql_api.transport.frames import (
 from graphql_api.transport.operations import Caller, Operations
 from graphql_api.transport.parameters import Parameters, parameters_of
 from graphql_api.transport.ports import OperationKind, TransportKind
+from graphql_api.transport.seats import Seats
 from graphql_api.transport.sign_ins import SignIns
 from graphql_api.transport.socket_channel import CloseSocket, PeerGone, SocketChannel
+
+_HERE = "this connection"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SocketParts:
-    """What every WebSocket needs."""
+    """What every WebSocket needs: a seat among the `newcomers` first, then among the user's `sockets`."""
 
     operations: Operations
     sign_ins: SignIns
     connections: Connections
     errors: ErrorFormat
     bounds: Bounds
+    sockets: Seats
+    newcomers: Seats
 
 
 class SocketConnection:
-    """Serves one accepted WebSocket.
+    """Serves one accepted WebSocket; `newcomer` is closed when it is acknowledged.
 
     Each operation is a task of the connection's group, so nothing outlives the socket. An operation
     that fails ends with an `error` message of its own; only what breaks the protocol, the
     credentials or the socket itself ends the connection, by `CloseSocket` from any of its tasks.
     """
 
-    def __init__(self, parts: SocketParts, connection: HTTPConnection, channel: SocketChannel) -> None:
+    def __init__(
+        self, parts: SocketParts, connection: HTTPConnection, channel: SocketChannel, *, newcomer: ExitStack
+    ) -> None:
         self._parts = parts
         self._connection = connection
         self._channel = channel
+        self._newcomer = newcomer
+        self._turns = asyncio.Semaphore(parts.bounds.operations_at_work)
+        limit = parts.bounds.subscriptions_per_connection
+        self._subscriptions = Seats(limit, of="subscriptions run at once on one connection")
         self._principal: Principal | None = None
         self._initialised = False
         self._acknowledged = False
@@ -87,14 +98,16 @@ class SocketConnection:
     async def _run(self) -> None:
         async with AsyncExitStack() as stack, asyncio.TaskGroup() as tasks:
             tasks.create_task(self._supervise())
-            while True:
-                text = await self._channel.receive()
-                self._heard = True
-                try:
-                    frame = parse_frame(text)
-                except Malformed as problem:
-                    raise CloseSocket(4400, str(problem)) from None
-                await self._handle(frame, stack, tasks)
+            while True:  # no name is given to a frame: it would be kept until the next one comes
+                await self._handle(await self._next(), stack, tasks)
+
+    async def _next(self) -> Frame:
+        text = await self._channel.receive()
+        self._heard = True
+        try:
+            return parse_frame(text)
+        except Malformed as problem:
+            raise CloseSocket(4400, str(problem)) from None
 
     async def _handle(self, frame: Frame, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> None:
         match frame:
@@ -123,10 +136,19 @@ class SocketConnection:
             raise CloseSocket(4403, "Forbidden") from None
         except CodeLabError as error:
             raise CloseSocket(1013, error.message) from None
+        self._take_seat(stack)
         if self._principal is not None:
             tasks.create_task(_until_over(over))
         self._acknowledged = True
+        self._newcomer.close()
         await self._channel.send(CONNECTION_ACK)
+
+    def _take_seat(self, stack: AsyncExitStack) -> None:
+        who = subject(self._principal, client_ip(self._connection))
+        try:
+            stack.enter_context(self._parts.sockets.taken(who))
+        except Refused:
+            raise CloseSocket(1013, "Too many connections: close some") from None
 
     async def _authenticated(self, payload: Mapping[str, object]) -> Principal | None:
         given = {name.lower(): value for name, value in payload.items()}
@@ -165,14 +187,18 @@ class SocketConnection:
     async def _execute(self, operation_id: str, parameters: Parameters) -> None:
         caller = Caller(request_info(self._connection, TransportKind.WEBSOCKET), self._principal)
         prefix, send = next_prefix(operation_id), self._channel.send
-        async with self._parts.operations.open(parameters, caller) as operation:
-            if operation.info.kind is not OperationKind.SUBSCRIPTION:
-                payload = await operation.execute()
-                await send(f"{prefix}{payload.text}}}")
-                return
-            async with operation.subscribe() as payloads:
-                async for payload in payloads:
+        async with AsyncExitStack() as turn:
+            await turn.enter_async_context(self._turns)
+            async with self._parts.operations.open(parameters, caller) as operation:
+                if operation.info.kind is not OperationKind.SUBSCRIPTION:
+                    payload = await operation.execute()
                     await send(f"{prefix}{payload.text}}}")
+                    return
+                with self._subscriptions.taken(_HERE):
+                    async with operation.subscribe() as payloads:
+                        await turn.aclose()  # what lasts must not hold up what is short
+                        async for payload in payloads:
+                            await send(f"{prefix}{payload.text}}}")
 
     async def _supervise(self) -> None:
         """Close what is never initialised, what gives no sign of life, and everything at a restart."""

@@ -21,6 +21,8 @@ from graphql_api.app.setting_types import ProcessRole
 from graphql_api.app.settings import Settings
 from graphql_api.app.stores import DATABASE_FILE
 from graphql_api.app.web import Web
+from graphql_api.transport.documents import one_unit
+from graphql_api.transport.routes import Transports
 from persistence.sqlite import SqliteDatabase
 from tests.graphql_api.transport.serving import Server
 from tests.isolation.api import Api
@@ -71,6 +73,13 @@ class App:
         return await self.as_superuser(everything)
 
 
+class _LimitlessWeb(Web):
+    """Takes operations that ask for everything at once, which the product refuses: see tests/attack."""
+
+    def _transports(self) -> Transports:
+        return replace(super()._transports(), limits=(), cost=one_unit)
+
+
 def settings(folder: Path, url: str | None = None) -> Settings:
     """No rate limit that a suite could reach, and a model that answers at once."""
     return Settings(
@@ -100,7 +109,7 @@ async def postgres_world(folder: Path, server: PostgresServer, migrated: str) ->
 async def opened(template: Template, folder: Path, server: Server) -> AsyncIterator[App]:
     """The product on a copy of a world; `server` is where it is reached over sockets."""
     async with _copy(template, folder) as copied, open_parts(copied, migrate=False) as parts:
-        asgi = Web(parts).asgi
+        asgi = _LimitlessWeb(parts).asgi
         transport = httpx.ASGITransport(asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60) as http:
             yield App(template.people, parts, Api(http, server.port), asgi)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from graphql_api.app import manifest
 from graphql_api.app.settings_rules import SettingsRefused, notices, read_settings
 
 STRONG = "new:kW3/yC5nPq0sVtX8zJb2LrFmUeHdGa7o"
@@ -72,6 +75,11 @@ def test_settings_that_fit_together_are_accepted(
             "The secret of 'k' in CODELAB_SECRET_KEYS has 5 bytes",
         ),
         ({**PRODUCTION, "CODELAB_ALLOWED_HOSTS": ""}, "CODELAB_ALLOWED_HOSTS is missing"),
+        (
+            {"CODELAB_INTROSPECTION": "maybe"},
+            "CODELAB_INTROSPECTION must be `true` or `false`, not 'maybe'.",
+        ),
+        ({"CODELAB_DOCUMENTS": "mine"}, "CODELAB_DOCUMENTS must be 'any' or 'trusted', not 'mine'."),
     ],
 )
 def test_a_problem_is_one_sentence_that_names_the_setting(
@@ -80,6 +88,17 @@ def test_a_problem_is_one_sentence_that_names_the_setting(
     (said,) = _problems(monkeypatch, environ)
 
     assert said.startswith(problem)
+
+
+def test_only_trusted_documents_need_some(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(manifest, "OF_FRONTEND", tmp_path / "not-built.json")
+    trusted = {"CODELAB_DOCUMENTS": "trusted"}
+
+    (problem,) = _problems(monkeypatch, trusted)
+    named = _problems(monkeypatch, {**trusted, "CODELAB_TRUSTED_DOCUMENTS": str(tmp_path / "own.json")})
+
+    assert problem.startswith("CODELAB_DOCUMENTS=trusted needs CODELAB_TRUSTED_DOCUMENTS")
+    assert named == ()
 
 
 def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,16 +67,19 @@ def test_what_is_refused_is_not_kept() -> None:
 def test_long_documents_are_refused_before_parsing() -> None:
     it = refusal(Documents(SCHEMA, max_characters=10), "{ me }     ")
 
-    assert it.codes == {"TOO_LARGE"}
+    assert (it.codes, it.status) == ({"TOO_LARGE"}, 413)
     assert it.errors[0]["extensions"] == {"code": "TOO_LARGE", "limit": 10}
 
 
 def test_documents_of_many_tokens_are_refused() -> None:
-    assert refusal(Documents(SCHEMA, max_tokens=5), "{ me me me me }").codes == {"SYNTAX_ERROR"}
+    it = refusal(Documents(SCHEMA, max_tokens=5), "{ me me me me }")
+
+    assert it.errors[0]["message"] == "The document has more than 5 tokens, which is the limit."
+    assert it.errors[0]["extensions"] == {"code": "LIMIT_EXCEEDED", "name": "tokens", "limit": 5, "found": 6}
 
 
 def test_comments_count_as_tokens() -> None:
-    assert refusal(Documents(SCHEMA, max_tokens=50), "{ me }" + "#\n" * 100).codes == {"SYNTAX_ERROR"}
+    assert refusal(Documents(SCHEMA, max_tokens=50), "{ me }" + "#\n" * 100).codes == {"LIMIT_EXCEEDED"}
 
 
 def test_limits_come_before_the_rules_of_the_specification() -> None:

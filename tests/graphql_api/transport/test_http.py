@@ -215,8 +215,7 @@ async def test_a_malformed_body_is_400(served: Served, body: bytes) -> None:
     [
         ("{", "SYNTAX_ERROR"),
         ("{ a" * 50 + "}" * 50, "VALIDATION_FAILED"),
-        ("{ a" * 1300 + "}" * 1300, "SYNTAX_ERROR"),
-        ("{" + " me" * 2001 + "}", "SYNTAX_ERROR"),
+        ("{ a" * 250 + "}" * 250, "SYNTAX_ERROR"),
         ("{ nothing }", "VALIDATION_FAILED"),
         ("fragment f on Query { me }", "VALIDATION_FAILED"),
         ("query($v: Int!) { square(of: $v) }", "BAD_VARIABLES"),

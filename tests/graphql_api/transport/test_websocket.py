@@ -228,7 +228,8 @@ async def test_a_frame_that_is_too_large_closes_with_1009(served: Served, world:
         ({"query": 'subscription { breaks(how: "missing") }'}, "NOT_FOUND"),
         ({"query": 'subscription { breaks(how: "bug") }'}, "INTERNAL"),
         ({"query": 'subscription { breaks(how: "slow") }'}, "RESUME"),
-        ({"query": "{ a" * 1300 + "}" * 1300}, "SYNTAX_ERROR"),
+        ({"query": "{ a" * 250 + "}" * 250}, "SYNTAX_ERROR"),
+        ({"query": "{ a" * 1300 + "}" * 1300}, "LIMIT_EXCEEDED"),
     ],
 )
 async def test_a_bad_operation_ends_alone(served: Served, payload: object, expected: str) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from domain.identity.throttle import subject_of_ip
 from domain.limits.ports import Allowance, Quota, RateLimiter
+from graphql_api.transport.clients import subject
 
 if TYPE_CHECKING:
     from domain.identity.entities import Principal
@@ -24,5 +24,5 @@ class RateGate:
         self, operation: OperationInfo, *, principal: Principal | None, client_ip: str
     ) -> Allowance:
         """What is left, or a refusal with the time to wait."""
-        who = f"user:{principal.user_id}" if principal else f"ip:{subject_of_ip(client_ip)}"
-        return await self._limiter.take(f"operations:{who}", self._quota, cost=operation.cost)
+        key = f"operations:{subject(principal, client_ip)}"
+        return await self._limiter.take(key, self._quota, cost=operation.cost)
