@@ -1,38 +1,53 @@
-"""`python -m benchmarks`: measure, print, and keep the figures as JSON when asked to."""
+"""`python -m benchmarks [part ...]`: measure, print, and keep the figures as JSON or in the README when asked to."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import orjson
 import uvloop
 
 from benchmarks.record import record
-from benchmarks.report import report
-from benchmarks.suite import FULL, QUICK, Plan, run
+from benchmarks.report import report, with_figures
+from benchmarks.suite import FULL, PARTS, QUICK, Plan, run
+
+README = Path(__file__).parents[1] / "README.md"
 
 
 def main() -> int:
-    """Run everything; the exit code says whether it ran, not whether targets were reached."""
+    """Run what was asked for; the exit code says whether it ran, not whether targets were reached."""
     arguments = _parser().parse_args()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        results = runner.run(run(_plan(arguments), say=_say))
-    print(report(results))
+        machine, parts = runner.run(run(_plan(arguments), arguments.parts or PARTS, say=_say))
+    print(report(machine, parts))
     if arguments.json is not None:
-        arguments.json.write_bytes(orjson.dumps(record(results), option=orjson.OPT_INDENT_2))
+        arguments.json.write_bytes(orjson.dumps(record(machine, parts), option=orjson.OPT_INDENT_2))
+    if arguments.readme:
+        README.write_text(with_figures(README.read_text(), parts))
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", metavar="part", type=_part, help=f"of {', '.join(PARTS)}: all by default"
+    )
     parser.add_argument("--quick", action="store_true", help="a few calls only: does it run?")
-    parser.add_argument("--repeats", type=_positive, help="how often everything is measured (default 3)")
+    parser.add_argument("--repeats", type=_positive, help="how often everything is measured")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file as well")
+    parser.add_argument(
+        "--readme", action="store_true", help="put the figures of these parts into the README"
+    )
     return parser
+
+
+def _part(text: str) -> str:
+    if text not in PARTS:
+        raise argparse.ArgumentTypeError(f"one of {', '.join(PARTS)}")
+    return text
 
 
 def _positive(text: str) -> int:
@@ -43,7 +58,7 @@ def _positive(text: str) -> int:
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     plan = QUICK if arguments.quick else FULL
-    return plan if arguments.repeats is None else replace(plan, repeats=arguments.repeats)
+    return plan if arguments.repeats is None else plan.repeated(arguments.repeats)
 
 
 def _say(what: str) -> None:

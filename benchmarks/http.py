@@ -15,7 +15,7 @@ class UnexpectedAnswer(RuntimeError):
 
 
 class Connection:
-    """One keep-alive connection to a server, opened by the first request."""
+    """One keep-alive connection to a server, opened by the first request; again when the server ended an idle one."""
 
     def __init__(self, url: str, *, token: str | None = None) -> None:
         parts = urlsplit(url)
@@ -52,7 +52,7 @@ class Connection:
 
     async def _ask(self, request: bytes) -> bytes:
         async with asyncio.timeout(TIMEOUT_S):
-            if self._streams is None:
+            if self._streams is None or self._streams[0].at_eof():
                 self._streams = await asyncio.open_connection(self._host, self._port)
             reader, writer = self._streams
             writer.write(request)

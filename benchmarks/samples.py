@@ -37,6 +37,11 @@ class Round:
         return 1_000 * percentile(self.durations_s, 95)
 
     @property
+    def p99_ms(self) -> float:
+        """What 99 % of the calls do not exceed."""
+        return 1_000 * percentile(self.durations_s, 99)
+
+    @property
     def calls_per_s(self) -> float:
         """Throughput, pauses between calls included."""
         return len(self.durations_s) / self.elapsed_s

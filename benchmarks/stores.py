@@ -16,6 +16,11 @@ MEASURED: Mapping[str, str] = {
     "CODELAB_OFFLINE_TOKENS_PER_SECOND": "0",  # the model takes no time: what is left is ours
     "CODELAB_RATE_LIMIT_PER_MINUTE": "1000000",
 }
+MANY_SOCKETS: Mapping[str, str] = {
+    "CODELAB_SUBSCRIPTIONS_PER_USER": "10000",
+    "CODELAB_SOCKETS_PER_USER": "10000",
+}
+"""Lets one user hold thousands of subscriptions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
