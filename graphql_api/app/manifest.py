@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from graphql_api.app.settings import Settings
     from graphql_api.transport.trusted import TrustedDocument
 
-OF_FRONTEND = Path(__file__).parents[2] / "frontend" / "persisted-documents.json"
-"""What the build of the dashboard leaves, where it has been built."""
+OF_FRONTEND = (
+    Path(__file__).parent / "built" / "persisted-documents.json",
+    Path(__file__).parents[2] / "frontend" / "persisted-documents.json",
+)
+"""The frontend's own, in an installed package or beside the sources."""
 FORMAT, VERSION = "apollo-persisted-query-manifest", 1
 
 
@@ -24,7 +27,7 @@ def manifest_file(settings: Settings) -> Path | None:
     """The file that is in force: the one of the settings, else the dashboard's if it is there."""
     if settings.trusted_documents is not None:
         return settings.trusted_documents
-    return OF_FRONTEND if OF_FRONTEND.exists() else None
+    return next((file for file in OF_FRONTEND if file.exists()), None)
 
 
 def read_manifest(file: Path) -> tuple[TrustedDocument, ...]:

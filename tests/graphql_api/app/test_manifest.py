@@ -92,7 +92,7 @@ def test_the_dashboard_s_manifest_is_in_force_where_it_was_built(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = tmp_path / "built.json"
-    monkeypatch.setattr(module, "OF_FRONTEND", built)
+    monkeypatch.setattr(module, "OF_FRONTEND", (built,))
 
     before = manifest_file(Settings())
     built.touch()

@@ -91,7 +91,7 @@ def test_a_problem_is_one_sentence_that_names_the_setting(
 
 
 def test_only_trusted_documents_need_some(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(manifest, "OF_FRONTEND", tmp_path / "not-built.json")
+    monkeypatch.setattr(manifest, "OF_FRONTEND", ())
     trusted = {"CODELAB_DOCUMENTS": "trusted"}
 
     (problem,) = _problems(monkeypatch, trusted)
