@@ -27,7 +27,7 @@ ORDER = ("architecture", "domain", "integrations", "persistence", "graphql_api",
 # What these run is measured; the others prove what lines can't show, and are quicker unwatched.
 MEASURED = frozenset({"domain", "integrations", "persistence", "graphql_api"})
 # Suites that start whole servers or watch the clock get the machine for themselves.
-ALONE = frozenset({"launchers", "clients", "frontend", "stress"})
+ALONE = frozenset({"attack", "clients", "frontend", "launchers", "stress"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
