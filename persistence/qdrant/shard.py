@@ -1,0 +1,134 @@
+"""The points of one space in the embedded engine: opened, or made anew when it can't be, written and searched."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Self, cast
+from uuid import UUID
+
+from qdrant_edge import EdgeShard, ScoredPoint
+
+from domain.memory.ports import (
+    IndexHit,
+    IndexQuery,
+    IndexUnavailable,
+    Likeness,
+    Point,
+    Tenant,
+    Vector,
+)
+from persistence.qdrant import edge, hits, plan
+from persistence.qdrant.bm25 import Bm25
+from persistence.qdrant.hits import Own, Scores
+
+MAX_UNFLUSHED = 10_000
+"""Points written before the shard is flushed even when it is never idle: so many are replayed after a crash."""
+MAX_CRASHES = 3
+"""Starts that may end while the shard is being opened, before it is taken for what ends them."""
+
+
+class Shard:
+    """A space's points. What was written survives the end of the process; `flush` only makes the next start fast."""
+
+    def __init__(self, shard: EdgeShard, *, words: Bm25) -> None:
+        self._shard = shard
+        self._words = words
+        self.unflushed = 0
+
+    @classmethod
+    def load(cls, folder: Path, *, words: Bm25) -> Self:
+        """Open what is there.
+
+        Raises:
+            IndexUnavailable: There is nothing, or nothing that can be opened.
+        """
+        crashes = folder.with_suffix(".opening")
+        if not folder.exists() or _count(crashes) >= MAX_CRASHES:
+            raise IndexUnavailable("The memory index has to be opened first, and told everything anew.")
+        # damage can end the process instead of raising an error, so an attempt leaves a trace
+        crashes.write_text(str(_count(crashes) + 1))
+        shard = _loaded(folder)
+        crashes.unlink()
+        return cls(shard, words=words)
+
+    @classmethod
+    def create(cls, folder: Path, *, dimension: int, words: Bm25) -> Self:
+        """Begin anew; what is there is kept under another name, for whoever wants to know why."""
+        if folder.exists():
+            folder.rename(folder.with_name(f"{folder.name}.damaged-{time.time_ns() // 1_000_000}"))
+        folder.with_suffix(".opening").unlink(missing_ok=True)
+        beginning = folder.with_suffix(".creating")
+        shutil.rmtree(beginning, ignore_errors=True)
+        edge.create(beginning, dimension=dimension)
+        beginning.rename(folder)
+        return cls.load(folder, words=words)
+
+    def upsert(self, tenant: Tenant, points: Sequence[Point]) -> None:
+        """Store points; what is there at the same or a later version stays."""
+        for version, group in plan.by_version(points):
+            self._shard.update(edge.upsert(tenant, group, version=version, words=self._words))
+        self.unflushed += len(points)
+
+    def delete(self, tenant: Tenant, memory_ids: Collection[UUID]) -> None:
+        """Forget points."""
+        self._shard.update(edge.delete(plan.these(tenant, memory_ids)))
+        self.unflushed += len(memory_ids)
+
+    def drop(self, tenant: Tenant) -> None:
+        """Forget a tenant."""
+        self._shard.update(edge.delete(plan.all_of(tenant)))
+        self.unflushed += 1
+
+    def search(self, tenant: Tenant, query: IndexQuery) -> Sequence[IndexHit]:
+        """Fuse the rankings of a query."""
+        rankings = plan.search(tenant, query, self._words)
+        found = self._shard.query_batch(edge.batch(rankings))
+        scores, candidates = hits.fused(map(_scores, found), limit=query.limit)
+        return hits.hits(scores, self._own(tenant, candidates), limit=query.limit)
+
+    def alike(self, tenant: Tenant, dense: Vector, *, limit: int) -> Sequence[Likeness]:
+        """Rank by meaning alone."""
+        scores = _scores(self._shard.query(edge.request(plan.alike(tenant, dense, limit=limit))))
+        return hits.likenesses(scores, self._own(tenant, scores), limit=limit)
+
+    def count(self, tenant: Tenant | None) -> int:
+        """How many there are."""
+        return self._shard.count(edge.count(None if tenant is None else plan.all_of(tenant)))
+
+    def _own(self, tenant: Tenant, points: Collection[UUID]) -> Mapping[UUID, Own]:
+        read = self._shard.retrieve(list(points), with_payload=True, with_vector=False)
+        return {cast("UUID", each.id): hits.own(tenant, each.payload) for each in read}
+
+    def flush(self) -> None:
+        """Write everything where the next start finds it without replaying."""
+        self._shard.flush()
+        self.unflushed = 0
+
+    def close(self) -> None:
+        """Let go; what is not flushed is replayed at the next start."""
+        self._shard.close()
+
+
+def _scores(found: Sequence[ScoredPoint]) -> Scores:
+    return {cast("UUID", each.id): each.score for each in found}
+
+
+def _loaded(folder: Path) -> EdgeShard:
+    try:
+        shard = EdgeShard.load(str(folder))
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as problem:  # a panic of the engine is no Exception
+        raise IndexUnavailable(f"The memory index can't be read: {problem}") from problem
+    edge.complete(shard)
+    return shard
+
+
+def _count(file: Path) -> int:
+    try:
+        return int(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return 0

@@ -1,0 +1,1 @@
+"""The memory index on Qdrant, and its twin."""

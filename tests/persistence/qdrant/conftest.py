@@ -1,0 +1,76 @@
+"""One process of the index for the whole session; every test has tenants of its own."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from qdrant_client import AsyncQdrantClient
+
+from domain.memory.ports import MemoryIndex, Tenant
+from persistence.memory.index import PlainMemoryIndex
+from persistence.qdrant.edge_index import EdgeMemoryIndex
+from persistence.qdrant.process import IndexProcess
+from persistence.qdrant.server_index import ServerMemoryIndex
+from tests.persistence.qdrant.points import SPACE, a_tenant
+
+PATIENT_S = 20.0
+"""Test machines are shared: how long a search takes is not what most tests are about."""
+
+
+SERVER = os.environ.get("QDRANT_URL")
+
+
+def never() -> None:
+    raise AssertionError("an isolation violation")
+
+
+@pytest.fixture(scope="session")
+async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MemoryIndex]:
+    folder: Path = tmp_path_factory.mktemp("index")
+    async with IndexProcess(folder) as process:
+        index = EdgeMemoryIndex(process, on_violation=never, search_s=PATIENT_S)
+        await index.open(SPACE)
+        yield index
+
+
+@pytest.fixture
+async def plain() -> MemoryIndex:
+    index = PlainMemoryIndex()
+    await index.open(SPACE)
+    return index
+
+
+@pytest.fixture
+async def local() -> AsyncIterator[MemoryIndex]:
+    """The server's adapter on the client's own model of a server."""
+    async with opened(AsyncQdrantClient(":memory:")) as index:
+        yield index
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[MemoryIndex]:
+    async with opened(AsyncQdrantClient(url=SERVER, prefer_grpc=True)) as index:
+        yield index
+
+
+@asynccontextmanager
+async def opened(client: AsyncQdrantClient) -> AsyncIterator[MemoryIndex]:
+    index = ServerMemoryIndex(client, on_violation=never, search_s=PATIENT_S)
+    await index.open(SPACE)
+    try:
+        yield index
+    finally:
+        await client.close()
+
+
+@pytest.fixture(params=["edge", "plain", "local", *(["server"] if SERVER else [])])
+def index(request: pytest.FixtureRequest) -> MemoryIndex:
+    found: MemoryIndex = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture
+def tenant() -> Tenant:
+    return a_tenant()
