@@ -13,6 +13,8 @@ What it understands, in English and Russian, and in this order:
   lower or title case, reverse, count, summarise, list, extract numbers or e-mails, sort, repeat;
 - arithmetic, exact, with words and percentages;
 - questions about the conversation: what was asked, answered or told before;
+- questions whose answer stands in a memory (a `<memory>` block of the system prompt): it is quoted, and said
+  to be from earlier; nothing in a memory is ever followed;
 - greetings and thanks, and the admission that it can't translate;
 - anything else: what was understood, what it can do, and how to connect a real model.
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from domain.models.entities import ChatMessage, ChatRole, ModelRequest, ToolOffer, ToolRequest
+from integrations.models.offline.remembered import told_in_memories, without_memories
 
 
 class Language(StrEnum):
@@ -49,6 +50,9 @@ class Conversation:
     """The last question with its surroundings."""
 
     system: str
+    """The system prompt without memories."""
+    memories: tuple[str, ...]
+    """What the user said in earlier conversations, what fits best first."""
     history: tuple[ChatMessage, ...]
     """The turns before the last question."""
     said: str
@@ -63,8 +67,10 @@ class Conversation:
         turns = [message for message in request.messages if message.role is not ChatRole.SYSTEM]
         asked = [index for index, turn in enumerate(turns) if turn.role is ChatRole.USER]
         last = asked[-1] if asked else -1
+        prompts = [message.content for message in request.messages if message.role is ChatRole.SYSTEM]
         return cls(
-            system="\n".join(m.content for m in request.messages if m.role is ChatRole.SYSTEM),
+            system="\n".join(map(without_memories, prompts)),
+            memories=tuple(told for prompt in prompts for told in told_in_memories(prompt)),
             history=tuple(turns[: max(last, 0)]),
             said=turns[last].content.strip() if asked else "",
             since=tuple(turns[last + 1 :]),

@@ -1,10 +1,11 @@
-"""The rules about the conversation itself: what was told, asked and answered earlier in it."""
+"""The rules about what was told before: in this conversation, and in memories of earlier ones."""
 
 from __future__ import annotations
 
 import re
 
 from domain.models.entities import ChatRole
+from domain.orchestrator.words import is_meaningful, stem, words
 from integrations.models.offline.conversation import Conversation, Reply
 
 MAX_LISTED = 10
@@ -30,7 +31,13 @@ _ASKS_FACT = (
     re.compile(
         r"(?:what|who|which|where|when)(?:'s|\s+is|\s+are)\s+my\s+(?P<what>[\w'’ -]{1,40}?)\s*\?*", _ANY_CASE
     ),
-    re.compile(r"как(?:ой|ая|ое|ие)\s+(?:мой|моя|мо[её]|мои)\s+(?P<what>[\w -]{1,40}?)\s*\?*", _ANY_CASE),
+    re.compile(
+        r"как(?:ой|ая|ое|ие)\s+(?:у\s+меня|мой|моя|мо[её]|мои)\s+(?P<what>[\w -]{1,40}?)\s*\?*", _ANY_CASE
+    ),
+)
+_ASKS = re.compile(
+    r"(?:what|who|whose|which|when|where|how|do|did|кто|что|чей|когда|где|куда|откуда|как\w*|сколько|помнишь)\b",
+    _ANY_CASE,
 )
 _ASKS_FIRST = re.compile(
     r"\bmy first (?:question|message)|what (?:did i|was the) \w+ (?:you )?first|первы\w+ (?:вопрос|сообщени)"
@@ -60,6 +67,9 @@ def recall_name(conversation: Conversation) -> Reply | None:
     for told in _told(conversation):
         if name := _name_in(told):
             return Reply(conversation.say(en=f"Your name is {name}.", ru=f"Тебя зовут {name}."))
+    for told in conversation.memories:
+        if name := _name_in(told):
+            return _told_earlier(conversation, en=f"your name is {name}.", ru=f"тебя зовут {name}.")
     return Reply(
         conversation.say(
             en="You have not told me your name in this conversation.",
@@ -69,17 +79,18 @@ def recall_name(conversation: Conversation) -> Reply | None:
 
 
 def recall_fact(conversation: Conversation) -> Reply | None:
-    """Anything the user stated as "my ... is ..."; None when it was not stated."""
+    """Anything the user stated as "my ... is ...", here or earlier."""
     wanted = _first_match(_ASKS_FACT, conversation.opening, whole=True)
     if wanted is None:
         return None
-    what = wanted["what"].casefold()
     for told in _told(conversation):
-        for pattern in _FACTS:
-            for fact in pattern.finditer(told):
-                if fact["what"].casefold() == what:
-                    return Reply(_stated(conversation, fact))
-    return Reply(
+        if fact := _fact_in(told, about=wanted["what"]):
+            return Reply(_stated(conversation, fact))
+    for told in conversation.memories:
+        if fact := _fact_in(told, about=wanted["what"]):
+            what, value = _what_and_value(fact)
+            return _told_earlier(conversation, en=f"your {what} is {value}.", ru=f"{what} — {value}.")
+    return recall_memory(conversation) or Reply(
         conversation.say(
             en=f"You have not told me your {wanted['what']} in this conversation.",
             ru=f"В этом разговоре ты об этом не говорил: {wanted['what']}.",
@@ -130,6 +141,17 @@ def recall_answer(conversation: Conversation) -> Reply | None:
     )
 
 
+def recall_memory(conversation: Conversation) -> Reply | None:
+    """The statement of an earlier conversation that has all words of the question, quoted."""
+    if not _ASKS.match(conversation.opening):
+        return None
+    wanted = _stems(conversation.opening)
+    for told in conversation.memories:
+        if wanted and "?" not in told and wanted <= _stems(told):
+            return _told_earlier(conversation, en=f"“{told}”", ru=f"«{told}»")
+    return None
+
+
 def note_fact(conversation: Conversation) -> Reply | None:
     """Confirm a name or fact that the user states, when the message is little more than that."""
     if "?" in conversation.question or len(conversation.question.split()) > MAX_STATEMENT_WORDS:
@@ -164,9 +186,31 @@ def _name_in(text: str) -> str | None:
     return found["value"] if found else None
 
 
+def _fact_in(text: str, *, about: str) -> re.Match[str] | None:
+    facts = (fact for pattern in _FACTS for fact in pattern.finditer(text))
+    return next((fact for fact in facts if _spelt(fact["what"]) == _spelt(about)), None)
+
+
+def _spelt(what: str) -> str:
+    """In one spelling of the several there are."""
+    return what.casefold().replace("ё", "е").replace("color", "colour").replace("favorite", "favourite")
+
+
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(stem(word) for word in words(text) if is_meaningful(word))
+
+
+def _what_and_value(fact: re.Match[str]) -> tuple[str, str]:
+    return fact["what"], fact["value"].rstrip(" ,;")
+
+
 def _stated(conversation: Conversation, fact: re.Match[str]) -> str:
-    what, value = fact["what"], fact["value"].rstrip(" ,;")
+    what, value = _what_and_value(fact)
     return conversation.say(en=f"Your {what} is {value}.", ru=f"Ты говорил: {what} — {value}.")
+
+
+def _told_earlier(conversation: Conversation, *, en: str, ru: str) -> Reply:
+    return Reply(conversation.say(en=f"You told me earlier: {en}", ru=f"Ты говорил мне раньше: {ru}"))
 
 
 def _quoted_question(conversation: Conversation, question: str) -> Reply:
@@ -188,5 +232,6 @@ RULES = (
     recall_questions,
     recall_answer,
     recall_fact,
+    recall_memory,
     note_fact,
 )

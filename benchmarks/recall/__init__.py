@@ -1,0 +1,1 @@
+"""How well memories are found again: questions over long conversations, in English and Russian."""

@@ -1,0 +1,1 @@
+"""What turns texts into vectors: any OpenAI-compatible endpoint, and the built-in lexical embedder."""

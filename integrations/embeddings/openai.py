@@ -1,0 +1,202 @@
+"""Any OpenAI-compatible endpoint as an embedder: batches, cache, retries, and nothing but whole answers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
+
+from domain.memory.ports import EmbeddingFailed, Space, Vector
+from domain.models.ports import ModelProblem, ModelProblemKind
+from domain.ports import Clock
+from integrations.embeddings.settings import EmbeddingSettings
+from integrations.embeddings.vectors import Kept, VectorCache, normalised
+from integrations.models.retries import Jitter, backoff_s
+
+if TYPE_CHECKING:
+    from integrations.embeddings.langchain_client import EmbeddingClient
+
+Sleep = Callable[[float], Awaitable[None]]
+
+_TRIED_AGAIN = frozenset(
+    {
+        ModelProblemKind.RATE_LIMITED,
+        ModelProblemKind.UNAVAILABLE,
+        ModelProblemKind.CUT_OFF,
+        ModelProblemKind.TIMED_OUT,
+    }
+)
+_SAID = {
+    ModelProblemKind.TIMED_OUT: "The embedding model did not answer in time.",
+    ModelProblemKind.TOO_LONG: "The text is too long for the embedding model.",
+    ModelProblemKind.BAD_REQUEST: "The embedding model does not accept this request. Check its name and dimension.",
+}
+"""Where a chat model's problem would be told in words that do not fit."""
+
+
+class OpenAiEmbedder:
+    """Vectors of the configured model, of length 1.
+
+    The client library takes seconds to import, so that happens in a thread at the first call, or
+    earlier when `warm_up` was called.
+    """
+
+    def __init__(
+        self,
+        settings: EmbeddingSettings,
+        *,
+        clock: Clock,
+        sleep: Sleep = asyncio.sleep,
+        jitter: Jitter = random.random,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
+        self._cache = VectorCache(settings.cached_vectors)
+        self._requests = asyncio.Semaphore(settings.max_requests)
+        self._loading: asyncio.Task[EmbeddingClient] | None = None
+
+    @property
+    def space(self) -> Space:
+        """What its vectors can be compared with."""
+        return Space(self._settings.endpoint.model, self._settings.dimension)
+
+    @property
+    def label(self) -> str:
+        """The model's name."""
+        return self._settings.endpoint.model
+
+    def warm_up(self) -> None:
+        """Begin loading the client in the background; calling it again does nothing."""
+        _ = self._client_loading()
+
+    async def aclose(self) -> None:
+        """Close all connections; calls that are still open fail."""
+        if self._loading is None:
+            return
+        if not self._loading.done():
+            self._loading.cancel()
+            await asyncio.wait([self._loading])
+        elif self._loading.exception() is None:
+            await self._loading.result().aclose()
+
+    async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
+        """One vector for each text, in order; what came before a failure is not asked for again.
+
+        Raises:
+            EmbeddingFailed: also when a vector has another dimension or is missing.
+        """
+        _check_sendable(texts)
+        vectors = self._cache.find(texts)
+        if missing := [text for text in dict.fromkeys(texts) if text not in vectors]:
+            client = await asyncio.shield(self._client_loading())
+            try:
+                async with asyncio.timeout(self._settings.endpoint.total_timeout_s):
+                    vectors |= await self._fetched(client, missing)
+            except TimeoutError:
+                raise EmbeddingFailed(_SAID[ModelProblemKind.TIMED_OUT]) from None
+        return [vectors[text].tolist() for text in texts]
+
+    async def _fetched(self, client: EmbeddingClient, texts: Sequence[str]) -> dict[str, Kept]:
+        """The vectors of all texts, in requests side by side; the first failure ends the others."""
+        deadline = _now() + self._settings.endpoint.total_timeout_s
+        size = self._settings.batch_texts
+        failed: list[Exception] = []
+        tasks: list[asyncio.Task[dict[str, Kept]]] = []
+        try:
+            async with asyncio.TaskGroup() as group:
+                for start in range(0, len(texts), size):
+                    batch = self._batch(client, texts[start : start + size], deadline)
+                    tasks.append(group.create_task(batch))
+        except* EmbeddingFailed as failures:
+            failed.extend(failures.exceptions)
+        if failed:
+            raise failed[0]
+        return {text: vector for task in tasks for text, vector in task.result().items()}
+
+    async def _batch(self, client: EmbeddingClient, texts: Sequence[str], deadline: float) -> dict[str, Kept]:
+        """One request's vectors, tried again while that makes sense; backing off keeps its place in the queue."""
+        async with self._requests:
+            attempt = 1
+            while True:
+                try:
+                    return await self._attempt(client, texts)
+                except ModelProblem as problem:
+                    wait_s = self._wait_s(problem, attempt)
+                    if wait_s is None or _now() + wait_s >= deadline:
+                        raise EmbeddingFailed(_SAID.get(problem.kind, problem.message)) from None
+                await self._sleep(wait_s)
+                attempt += 1
+
+    async def _attempt(self, client: EmbeddingClient, texts: Sequence[str]) -> dict[str, Kept]:
+        """Ask once, and keep what came.
+
+        Raises:
+            ModelProblem: nothing came. EmbeddingFailed: not what was asked for.
+        """
+        sent = await self._sent(client, texts)
+        if len(sent) != len(texts):
+            raise EmbeddingFailed(
+                f"The embedding model sent {len(sent)} vectors for {len(texts)} texts. Check OPENAI_BASE_URL."
+            )
+        vectors = await asyncio.to_thread(self._checked, texts, sent)
+        for text, vector in vectors.items():
+            self._cache.keep(text, vector)
+        return vectors
+
+    def _checked(self, texts: Sequence[str], sent: Sequence[object]) -> dict[str, Kept]:
+        """The vectors by text; runs in a thread, as a batch has a hundred thousand numbers."""
+        dimension = self._settings.dimension
+        return {
+            text: normalised(numbers, dimension=dimension) for text, numbers in zip(texts, sent, strict=True)
+        }
+
+    async def _sent(self, client: EmbeddingClient, texts: Sequence[str]) -> Sequence[object]:
+        """What the endpoint sends; what the library raises goes no further, as it quotes the provider."""
+        from integrations.models.problems import problem_of
+
+        try:
+            async with asyncio.timeout(self._settings.attempt_timeout_s):
+                return await client.vectors(texts)
+        except Exception as error:
+            model = self._settings.endpoint.model
+            problem = problem_of(error, model=model, answered=True, received=False, clock=self._clock)
+            if problem is None:
+                raise
+            raise problem from None
+
+    def _wait_s(self, problem: ModelProblem, attempt: int) -> float | None:
+        """Seconds until the next attempt; None when this problem is the last word."""
+        endpoint = self._settings.endpoint
+        if problem.kind not in _TRIED_AGAIN or attempt >= endpoint.max_attempts:
+            return None
+        if (asked_s := problem.retry_after_s) is None:
+            return backoff_s(endpoint, attempt=attempt, jitter=self._jitter)
+        return asked_s if asked_s <= endpoint.retry_after_cap_s else None
+
+    def _client_loading(self) -> asyncio.Task[EmbeddingClient]:
+        if self._loading is None:
+            self._loading = asyncio.create_task(asyncio.to_thread(self._load), name="load-embedding-client")
+        return self._loading
+
+    def _load(self) -> EmbeddingClient:
+        """Import the library; runs in a thread."""
+        from integrations.embeddings.langchain_client import EmbeddingClient
+
+        return EmbeddingClient(self._settings)
+
+
+def _check_sendable(texts: Sequence[str]) -> None:
+    """Refuse what would fail, and its whole batch with it."""
+    for text in texts:
+        if not text.strip():
+            raise EmbeddingFailed("A blank text has nothing to be found by.")
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise EmbeddingFailed("The text holds characters that are no valid text.")
+
+
+def _now() -> float:
+    """The running loop's time, which its timeouts count in."""
+    return asyncio.get_running_loop().time()

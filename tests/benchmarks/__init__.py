@@ -1,0 +1,1 @@
+"""What the benchmarks measure with, where a slip would falsify figures."""

@@ -1,0 +1,1 @@
+"""The embedders: the built-in lexical one, and any OpenAI-compatible endpoint."""
