@@ -17,6 +17,7 @@ from domain.agents.ports import AgentRows, SlotRows
 from domain.conversations.ports import EventRows, MessageRows, RunRows, SessionRows
 from domain.events.kinds import Fact
 from domain.identity.ports import IdentityRows
+from domain.memory.ports import MemoryRows
 from domain.projects.ports import OrchestratorRows, ProjectRows
 from domain.tasks.ports import TaskRows
 
@@ -74,6 +75,9 @@ class ProjectTx(Protocol):
 
     @property
     def tasks(self) -> TaskRows: ...
+
+    @property
+    def memories(self) -> MemoryRows: ...
 
     def announce(self, announcement: Announcement) -> None:
         """Say this once the transaction is committed."""

@@ -12,14 +12,16 @@ from persistence.statements import Rows, any_of, delete, param, select, update
 from persistence.tables.agents import agent_slots, agent_versions, agents
 from persistence.tables.conversations import events, messages, runs, sessions
 from persistence.tables.engine import tasks, usage
+from persistence.tables.memory import memories
 from persistence.tables.projects import orchestrators, projects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from uuid import UUID
 
+    from persistence.buried import BuriedKey, OutlivedKey
     from persistence.database import Database
-    from persistence.unowned import BuriedKey, OutlivedKey, Unowned
+    from persistence.unowned import Unowned
 
 T = TypeVar("T")
 
@@ -41,6 +43,7 @@ def _batch(table: sa.Table, column: str, *where: sa.ColumnElement[bool], newest:
 
 _THIS = param("id", sa.Uuid)
 _CONTENTS = (
+    _batch(memories, "id", memories.c.session_id == _THIS),
     _batch(tasks, "id", tasks.c.session_id == _THIS),
     _batch(runs, "id", runs.c.session_id == _THIS),
     _batch(messages, "id", messages.c.session_id == _THIS, newest="depth"),
@@ -50,12 +53,14 @@ _SESSION = (*_CONTENTS, _batch(sessions, "id", sessions.c.id == _THIS, sessions.
 _SESSION_OF_PROJECT = (*_CONTENTS, _batch(sessions, "id", sessions.c.id == _THIS))
 _SESSIONS = select(sessions.c.id).limit(BATCH)
 _AGENT = (
+    _batch(memories, "id", memories.c.agent_id == _THIS),
     _batch(tasks, "id", tasks.c.agent_id == _THIS),
     _batch(agent_versions, "version", agent_versions.c.agent_id == _THIS),
     _batch(agent_slots, "agent_id", agent_slots.c.agent_id == _THIS),
     _batch(agents, "id", agents.c.id == _THIS, agents.c.deleted_at.is_not(None)),
 )
 _PROJECT = (
+    _batch(memories, "id"),
     _batch(usage, "id"),
     _batch(agent_versions, "agent_id"),
     _batch(agent_slots, "agent_id"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from persistence.repositories.agents import SqlAgents
 from persistence.repositories.events import SqlEvents
 from persistence.repositories.identity import SqlIdentity
+from persistence.repositories.memories import SqlMemories
 from persistence.repositories.messages import SqlMessages
 from persistence.repositories.orchestrators import SqlOrchestrators
 from persistence.repositories.projects import SqlProjects
@@ -70,6 +71,11 @@ class SqlProjectTx:
     def events(self) -> SqlEvents:
         """Logs of the project's sessions."""
         return SqlEvents(self._rows, self.announce)
+
+    @cached_property
+    def memories(self) -> SqlMemories:
+        """What the project's agents remember."""
+        return SqlMemories(self._rows)
 
     @cached_property
     def tasks(self) -> SqlTasks:

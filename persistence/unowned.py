@@ -7,7 +7,6 @@ which also decides (what is found here may be out of date by then). On PostgreSQ
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -15,7 +14,10 @@ import sqlalchemy as sa
 
 from domain.conversations.entities import MessageStatus
 from domain.identity.entities import LinkKey, SignInKey
+from domain.memory.ports import OutboxKey, Tenant
 from domain.tasks.entities import TaskKey, TaskStatus
+from persistence.buried import BuriedKey, OutlivedKey
+from persistence.elapsed import elapsed
 from persistence.prepared import Row, rows
 from persistence.statements import after, now
 from persistence.tables.agents import agent_slots as slots
@@ -23,6 +25,7 @@ from persistence.tables.agents import agents
 from persistence.tables.conversations import events, messages, sessions
 from persistence.tables.engine import tasks
 from persistence.tables.identity import sign_in_links, sign_ins, users
+from persistence.tables.memory import outbox
 from persistence.tables.projects import projects
 
 if TYPE_CHECKING:
@@ -41,28 +44,9 @@ TABLES: dict[str, set[str]] = {
     "messages": {"SELECT"},
     "events": {"SELECT"},
     "tasks": {"SELECT", "UPDATE"},
+    "outbox": {"SELECT", "UPDATE"},
 }
 """Every table that is touched here, with the privileges that it takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class BuriedKey:
-    """Where something deleted lies; `table` says what it is."""
-
-    table: str
-    user_id: UUID
-    project_id: UUID
-    id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class OutlivedKey:
-    """A session's events up to `seq` are older than they are kept."""
-
-    user_id: UUID
-    project_id: UUID
-    session_id: UUID
-    seq: int
 
 
 _USER_BY_EMAIL = sa.select(users.c.user_id).where(
@@ -167,8 +151,6 @@ _RENEW = (
     .values(lease_until=after(sa.bindparam("lease", type_=sa.Double)))
     .returning(tasks.c.id)
 )
-
-
 _DEPTH = sa.select(
     sa.func.coalesce(sa.func.sum(slots.c.waiting), 0), sa.func.coalesce(sa.func.sum(slots.c.running), 0)
 )
@@ -195,6 +177,34 @@ _OUTLIVED = (
     .group_by(events.c.user_id, events.c.project_id, events.c.session_id)
     .limit(_LIMIT)
 )
+
+
+_TENANT = (agents.c.user_id, agents.c.id)
+_TENANTS = (
+    sa.select(agents.c.user_id, agents.c.project_id, agents.c.id)
+    .where(
+        sa.tuple_(*_TENANT)
+        > sa.tuple_(sa.bindparam("user", type_=sa.Uuid), sa.bindparam("agent", type_=sa.Uuid))
+    )
+    .order_by(*_TENANT)
+    .limit(_LIMIT)
+)
+_OUTBOX_ROW = (outbox.c.user_id, outbox.c.memory_id)
+_DUE = (
+    sa.update(outbox)
+    .where(
+        sa.tuple_(*_OUTBOX_ROW).in_(
+            sa.select(*_OUTBOX_ROW)
+            .where(outbox.c.due_at <= now())
+            .order_by(outbox.c.due_at)
+            .limit(_LIMIT)
+            .with_for_update(skip_locked=True)
+        )
+    )
+    .values(due_at=after(sa.bindparam("lease", type_=sa.Double)))
+    .returning(outbox.c.user_id, outbox.c.project_id, outbox.c.agent_id, outbox.c.memory_id, outbox.c.change)
+)
+_LAG = sa.select(elapsed(sa.func.min(outbox.c.created_at), now()))
 
 
 class Unowned:
@@ -252,8 +262,8 @@ class Unowned:
 
     async def queue_depth(self) -> tuple[int, int]:
         """The gauges: work that waits and work that runs, of all users together."""
-        rows = await self._read(_DEPTH)
-        return int(rows[0][0]), int(rows[0][1])
+        ((waiting, running),) = await self._read(_DEPTH)
+        return int(waiting), int(running)
 
     async def buried(self, *, limit: int) -> Sequence[BuriedKey]:
         """The purge: it works through tombstones, whoever owned what lies there; sessions before projects."""
@@ -261,6 +271,26 @@ class Unowned:
         for statement in _BURIED:
             found += [BuriedKey(*row) for row in await self._read(statement, limit=limit)]
         return found
+
+    async def due(self, *, limit: int, lease_s: float) -> Sequence[OutboxKey]:
+        """The index's writer: what it must hear of is of all users; taken for the time of the lease."""
+        values = {"limit": limit, "lease": lease_s}
+
+        def work(connection: sa.Connection) -> list[OutboxKey]:
+            return [OutboxKey(*row) for row in rows(connection, _DUE, values)]
+
+        return await self._database.write(work, user_id=None)
+
+    async def tenants(self, *, after: Tenant | None, limit: int) -> Sequence[Tenant]:
+        """The index's rebuilding, and pruning: they go through every agent's memories."""
+        user_id, agent_id = (after.user_id, after.agent_id) if after else (UUID(int=0), UUID(int=0))
+        found = await self._read(_TENANTS, user=user_id, agent=agent_id, limit=limit)
+        return [Tenant(*row) for row in found]
+
+    async def lag_s(self) -> float:
+        """The gauges: how far the index is behind, for all users together."""
+        waited = (await self._read(_LAG))[0][0]
+        return max(float(waited), 0.0) if waited is not None else 0.0
 
     async def outlived(self, *, older_than_s: float, limit: int) -> Sequence[OutlivedKey]:
         """Retention: events grow old in every session."""

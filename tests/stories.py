@@ -11,6 +11,7 @@ from domain.events.kinds import (
     Fact,
     FactBody,
     HeadMoved,
+    MemoryRecalled,
     MessageCompleted,
     MessageCreated,
     MessageDeleted,
@@ -61,6 +62,8 @@ def _told(body: FactBody, names: Names) -> str:  # noqa: C901 - one case for eac
             return f"{names.of(run_id, 'R')} {mode} @{agent.handle if agent else None}"
         case RunStatusChanged(run_id, status, problem):
             return f"{names.of(run_id)} {status}" + (f" ({problem})" if problem else "")
+        case MemoryRecalled(run_id, _, citations):
+            return f"{names.of(run_id)} recalled {len(citations)}"
         case SessionRenamed(title):
             return f"renamed {title!r}"
         case SessionDeleted():

@@ -39,6 +39,11 @@ from domain.conversations.wait import WaitForRun
 from domain.events.kinds import Fact
 from domain.events.live import SessionKey
 from domain.events.reader import SessionTails
+from domain.memory.projector import Projector
+from domain.memory.rebuild import Rebuild
+from domain.memory.recall import Recall
+from domain.memory.remember import Remember
+from domain.memory.remind import Remind
 from domain.models.entities import ModelChunk, ModelFinished, ModelRef, ModelRequest, ModelUsage, TextDelta
 from domain.scopes import ProjectTx, UserTx
 from domain.tasks.ports import OpenTask
@@ -52,6 +57,7 @@ from persistence.statements import Rows
 from persistence.tables.identity import users
 from persistence.unowned import Unowned
 from tests.clock import FakeClock
+from tests.domain.memory.fakes import ListIndex, WordEmbedder
 from tests.launchers.postgres import PostgresServer
 from tests.persistence.databases import FILE, Stored
 from tests.persistence.people import NumberedIds, reading
@@ -168,6 +174,18 @@ class World:
         self.queue = Unowned(self.database)
         self.log = SqlFactLog(self.database)
         self.model = ScriptedModel()
+        self.index, self.embedder = ListIndex(), WordEmbedder()
+        self.recall = Recall(index=self.index, embedder=self.embedder, clock=self.clock)
+        self.projector = Projector(
+            outbox=self.queue,
+            scopes=self.scopes,
+            index=self.index,
+            embedder=self.embedder,
+            hints=self.hints,
+            rebuild=Rebuild(tenants=self.queue, scopes=self.scopes),
+            retry_s=0.02,
+        )
+        self.remember = Remember(new_id=self.new_id)
         self.worker = self.another_worker(capacity=capacity)
         self.send = Send(begin=Begin(new_id=self.new_id, labour=self.worker), labour=self.worker)
         nobody = self.another_worker(capacity=0)
@@ -185,6 +203,7 @@ class World:
             models=self.model,
             live=self.live,
             versions=AgentVersions(clock=self.clock),
+            remind=Remind(self.recall, monotonic=self.clock.monotonic_s),
             new_id=self.new_id,
             monotonic=self.clock.monotonic_s,
             limits=limits,
@@ -211,6 +230,21 @@ class World:
             monotonic=self.clock.monotonic_s,
             times=times,
         )
+
+    async def indexed(self) -> None:
+        """Let the index hear of everything."""
+        while await self.projector.round():
+            pass
+
+    @asynccontextmanager
+    async def projecting(self) -> AsyncIterator[None]:
+        """Let the index hear of everything beside what is done inside."""
+        projecting = asyncio.create_task(self.projector.run())
+        try:
+            yield
+        finally:
+            projecting.cancel()
+            await asyncio.wait([projecting])
 
     @asynccontextmanager
     async def serving(self, worker: Worker | None = None) -> AsyncIterator[Worker]:
@@ -388,12 +422,17 @@ async def kept_postgres(postgres_server: PostgresServer, postgres_template: str)
     await postgres_server.drop_database(name)
 
 
+def _empty(connection: sa.Connection, *, table: str) -> None:
+    connection.exec_driver_sql(f"DELETE FROM {table}")
+
+
 async def emptied(stored: Stored) -> Stored:
     """The database without anybody in it."""
     if stored.server is not None:
-        await stored.server.execute("DELETE FROM users", database=stored.name)
+        await stored.server.execute("DELETE FROM users; DELETE FROM outbox", database=stored.name)
     else:
-        await stored.database.write(lambda c: c.exec_driver_sql("DELETE FROM users"), user_id=None)
+        for table in ("users", "outbox"):
+            await stored.database.write(partial(_empty, table=table), user_id=None)
     return stored
 
 

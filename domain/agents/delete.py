@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.agents.changes import announce_deleted
 from domain.errors import NotFound
+from domain.memory.hints import wake
 from domain.scopes import ProjectTx, UserScope, UserTx
 from domain.tasks.ports import OpenTask
 
@@ -34,6 +35,8 @@ async def delete_agent(scope: UserScope, agent_id: UUID, *, cancel: CancelTask) 
         tasks = project.tasks.open_of_agent(agent_id)
         for task in tasks:
             cancel(project, task)
+        project.memories.drop(agent_id)
+        wake(project)
         announce_deleted(tx, project, agent_id)
         return len(tasks)
 

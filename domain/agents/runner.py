@@ -9,7 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
-from domain.agents.entities import AgentSettings
+from domain.agents.briefing import Briefing
 from domain.agents.finish import Outcome, finish
 from domain.agents.prompt import HISTORY_TURNS, model_request
 from domain.agents.versions import AgentVersions
@@ -19,6 +19,7 @@ from domain.bus.ports import ClaimLost
 from domain.conversations.entities import Turn
 from domain.errors import CodeLabError, Unavailable
 from domain.events.live import Live, SessionKey
+from domain.memory.remind import Remind
 from domain.models.entities import ModelFinished, ModelRequest, TextDelta
 from domain.models.ports import ModelGateway
 from domain.ports import NewId
@@ -51,6 +52,7 @@ class Runner:
         models: ModelGateway,
         live: Live,
         versions: AgentVersions,
+        remind: Remind,
         new_id: NewId,
         monotonic: Callable[[], float],
         limits: RunnerLimits | None = None,
@@ -59,6 +61,7 @@ class Runner:
         self._models = models
         self._live = live
         self._versions = versions
+        self._remind = remind
         self._new_id = new_id
         self._monotonic = monotonic
         self._limits = limits or RunnerLimits()
@@ -79,10 +82,11 @@ class Runner:
 
     async def _outcome(self, scope: UserScope, claim: Claim, writer: AnswerWriter) -> Outcome:
         started, timer = self._monotonic(), asyncio.timeout(self._limits.task_s)
-        problem, last = None, None
+        problem, last, briefing = None, None, None
         try:
             async with timer:
-                request = await self._request(scope, claim)
+                briefing = await self._brief(scope, claim)
+                request = model_request(briefing, history_tokens=self._limits.history_tokens)
                 if claim.generation:  # the first one is begun by its first word
                     await writer.begin()
                 last = await self._speak(request, writer)
@@ -95,25 +99,25 @@ class Runner:
             if not timer.expired():
                 log.exception("an answer failed", extra={"task_id": str(claim.task.task_id)})
                 problem = INTERNAL
-        return Outcome(writer.text, last, problem, self._monotonic() - started)
+        return Outcome(writer.text, last, problem, self._monotonic() - started, briefing)
 
-    async def _request(self, scope: UserScope, claim: Claim) -> ModelRequest:
+    async def _brief(self, scope: UserScope, claim: Claim) -> Briefing:
         key = claim.task
         settings = await self._versions.settings(
             scope, project_id=key.project_id, agent_id=key.agent_id, version=claim.agent_version
         )
 
-        def work(tx: UserTx) -> Sequence[Turn]:
-            messages = tx.project(key.project_id).messages
-            return messages.history(claim.session_id, claim.question_id, limit=HISTORY_TURNS)
+        def work(tx: UserTx) -> tuple[Sequence[Turn], bool]:
+            p = tx.project(key.project_id)
+            turns = p.messages.history(claim.session_id, claim.question_id, limit=HISTORY_TURNS)
+            return turns, p.memories.has_any(key.agent_id)
 
-        turns = await scope.read_once(work)
+        turns, remembers = await scope.read_once(work)
         if settings is None or not turns:
             raise ClaimLost  # the agent, the session or the question was deleted meanwhile
-        return self._resolved(settings, turns)
-
-    def _resolved(self, settings: AgentSettings, turns: Sequence[Turn]) -> ModelRequest:
-        return model_request(settings, turns, history_tokens=self._limits.history_tokens)
+        if not remembers:
+            return Briefing(settings, turns)
+        return Briefing(settings, turns, await self._remind(scope, claim, settings, turns[-1].content))
 
     async def _speak(self, request: ModelRequest, writer: AnswerWriter) -> ModelFinished | None:
         last: ModelFinished | None = None
@@ -126,8 +130,8 @@ class Runner:
         return last
 
     async def _record(self, scope: UserScope, claim: Claim, outcome: Outcome) -> None:
-        usage_id = self._new_id()
-        work = partial(finish, claim=claim, outcome=outcome, usage_id=usage_id)
+        usage_id, memory_id = self._new_id(), self._new_id()
+        work = partial(finish, claim=claim, outcome=outcome, usage_id=usage_id, memory_id=memory_id)
         for attempt in range(FINISH_ATTEMPTS):
             try:
                 await scope.write(work)

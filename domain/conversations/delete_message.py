@@ -12,6 +12,7 @@ from domain.conversations.ports import Advance
 from domain.errors import NotFound
 from domain.events.kinds import FactBody, HeadMoved, MessageDeleted
 from domain.events.live import Live, SessionKey
+from domain.memory.hints import wake
 from domain.scopes import ProjectTx, UserScope, UserTx
 from domain.tasks.ports import OpenTask
 
@@ -56,6 +57,8 @@ def _delete(p: ProjectTx, session: Session, message_id: UUID) -> Sequence[OpenTa
     )
     _hold(p, session, message_id, ids)
     facts: list[FactBody] = [MessageDeleted(message_id)]
+    if p.memories.forget_messages(ids):
+        wake(p)
     p.messages.delete(session.id, ids)
     if session.head_id in gone:
         head_id = message.parent_id or p.messages.newest_leaf(session.id)

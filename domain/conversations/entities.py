@@ -59,11 +59,10 @@ class AgentRef:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """A memory that an answer used."""
+    """A memory that an answer used. Its text stays with the memory: what is forgotten is cited no more."""
 
     memory_id: UUID
     score: float
-    excerpt: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from uuid import UUID
 from domain.conversations.entities import (
     AgentRef,
     Author,
+    Citation,
     Message,
     MessageStatus,
     Run,
@@ -190,6 +191,7 @@ class MessageRows(Protocol):
         content: str | None,
         model: str | None,
         usage: Usage,
+        citations: Sequence[Citation] = (),
     ) -> Ended | None:
         """End an answer that is being written (content None keeps the checkpoint); None when it had ended."""
 

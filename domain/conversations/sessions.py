@@ -12,6 +12,7 @@ from domain.conversations.validate import checked_key, checked_title
 from domain.errors import Conflict, NotFound
 from domain.events.kinds import SessionDeleted, SessionRenamed
 from domain.events.live import Live, SessionKey
+from domain.memory.hints import wake
 from domain.ports import NewId
 from domain.scopes import HintCommitted, ProjectTx, UserScope, UserTx
 
@@ -91,6 +92,8 @@ class Sessions:
                 raise NotFound("session")
             if p.tasks.open_of_session(session_id):
                 raise Moved  # a message came in between; from now on none can
+            if p.memories.forget_session(session_id):
+                wake(p)
             hint = {"kind": "SESSION_UNLISTED", "session_id": str(session_id)}
             tx.announce(HintCommitted(f"project:{tx.user_id}:{p.project_id}", hint))
             return len(closed)

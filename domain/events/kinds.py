@@ -76,6 +76,17 @@ class RunStatusChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class MemoryRecalled:
+    """What an agent was reminded of before it answers; `degraded` says that its memory did not answer in time."""
+
+    run_id: UUID
+    agent: AgentRef
+    citations: tuple[Citation, ...]
+    seconds: float
+    degraded: bool
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRenamed:
     """The session has a new title."""
 
@@ -94,6 +105,7 @@ FactBody = (
     | HeadMoved
     | RunStarted
     | RunStatusChanged
+    | MemoryRecalled
     | SessionRenamed
     | SessionDeleted
 )

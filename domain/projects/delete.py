@@ -6,6 +6,7 @@ from uuid import UUID
 
 from domain.agents.delete import CancelTask
 from domain.errors import NotFound
+from domain.memory.hints import wake
 from domain.scopes import HintCommitted, UserScope, UserTx
 
 
@@ -23,6 +24,8 @@ async def delete_project(scope: UserScope, project_id: UUID, *, cancel: CancelTa
         if not tx.projects.bury(project_id):
             raise NotFound("project")
         project = tx.project(project_id)
+        project.memories.drop_all()
+        wake(project)
         tasks = project.tasks.open_of_project()
         for task in tasks:
             cancel(project, task)

@@ -45,6 +45,9 @@ class ProjectRows(Protocol):
     def of_agent(self, agent_id: UUID) -> UUID | None:
         """The project in which a visible agent lies."""
 
+    def of_memory(self, memory_id: UUID) -> UUID | None:
+        """The project in which a memory of a visible agent lies."""
+
     def of_message(self, message_id: UUID) -> tuple[UUID, UUID] | None:
         """The project and the session in which a visible message lies."""
 

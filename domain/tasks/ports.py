@@ -60,6 +60,9 @@ class TaskRows(Protocol):
     def claim(self, task_id: UUID, *, worker_id: UUID, lease_s: float) -> Claim | None:
         """QUEUED to RUNNING with the next fence; None when another was faster or it is not ready."""
 
+    def holds(self, claim: Claim) -> bool:
+        """Whether the claim is still worth something; if so the task stays as it is until the transaction ends."""
+
     def end(self, claim: Claim, *, status: TaskStatus, problem: str | None) -> bool:
         """RUNNING to an end, under the fence; False when the claim is lost."""
 

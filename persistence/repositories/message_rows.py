@@ -43,11 +43,14 @@ def message_of(row: Sequence[Any]) -> Message:
     """A message from COLUMNS."""
     agent = AgentRef(row[10], row[11], row[12], row[13]) if row[10] is not None else None
     usage = Usage(*row[15:20]) if row[18] is not None else None
-    citations = (
-        tuple(Citation(UUID(c["memory_id"]), c["score"], c["excerpt"]) for c in row[20]) if row[20] else ()
-    )
+    citations = tuple(Citation(UUID(c["memory_id"]), c["score"]) for c in row[20]) if row[20] else ()
     head = (*row[:5], Author(row[5]), row[6], MessageStatus(row[7]), row[8], row[9])
     return Message(*(*head, agent, row[14], usage, citations, row[21]))
+
+
+def cited_row(citations: Sequence[Citation]) -> list[dict[str, object]] | None:
+    """How citations are written down; null when there are none."""
+    return [{"memory_id": str(it.memory_id), "score": it.score} for it in citations] or None
 
 
 def row_of(message: NewMessage) -> dict[str, Any]:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from domain.conversations.entities import Author, Message, MessageStatus, Turn, Usage
+from domain.conversations.entities import Author, Citation, Message, MessageStatus, Turn, Usage
 from domain.conversations.ports import Anchor, Ended, NewMessage
 from domain.errors import FieldProblem, Invalid
 from domain.pages import Page, PageRequest
 from persistence.conflicts import moved_on
-from persistence.repositories.message_rows import COLUMNS, message_of, row_of
+from persistence.repositories.message_rows import COLUMNS, cited_row, message_of, row_of
 from persistence.statements import any_of, delete, join, param, select, update
 from persistence.tables.conversations import messages as t
 from persistence.tables.conversations import runs, sessions
@@ -135,6 +135,7 @@ _COMPLETE = (
         cost_micro_usd=param("cost"),
         model_calls=param("calls"),
         seconds=param("took"),
+        citations=param("cited", t.c.citations.type),
     )
     .returning(t.c.generation, t.c.content)
 )
@@ -204,7 +205,14 @@ class SqlMessages:
         self._rows.run(_RESTART, id=message_id, gen=generation)
 
     def complete(
-        self, message_id: UUID, *, status: MessageStatus, content: str | None, model: str | None, usage: Usage
+        self,
+        message_id: UUID,
+        *,
+        status: MessageStatus,
+        content: str | None,
+        model: str | None,
+        usage: Usage,
+        citations: Sequence[Citation] = (),
     ) -> Ended | None:
         """End an answer."""
         row = self._rows.one(
@@ -218,6 +226,7 @@ class SqlMessages:
             cost=usage.cost_micro_usd,
             calls=usage.model_calls,
             took=usage.seconds,
+            cited=cited_row(citations),
         )
         return Ended(*row) if row else None
 

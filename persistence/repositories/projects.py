@@ -16,6 +16,7 @@ from persistence.statements import any_of, join, now, param, select, update
 from persistence.tables.agents import agent_slots, agents
 from persistence.tables.conversations import messages, runs, sessions
 from persistence.tables.identity import users
+from persistence.tables.memory import memories
 from persistence.tables.projects import projects as t
 
 if TYPE_CHECKING:
@@ -75,6 +76,12 @@ _SESSION_BY_ID = select(*_SESSION, source=_IN_SESSION, project=False).where(
 _OF_AGENT = select(t.c.id, source=join(t, agents, agents.c.project_id == t.c.id), project=False).where(
     agents.c.id == param("id"), _AGENT_VISIBLE
 )
+
+_OF_MEMORY = select(
+    t.c.id,
+    source=join(join(t, agents, agents.c.project_id == t.c.id), memories, memories.c.agent_id == agents.c.id),
+    project=False,
+).where(memories.c.id == param("id"), memories.c.project_id == t.c.id, _AGENT_VISIBLE)
 
 
 def _place_of(things: sa.Table) -> sa.Select[tuple[UUID, UUID]]:
@@ -152,6 +159,10 @@ class SqlProjects:
 
     def of_agent(self, agent_id: UUID) -> UUID | None:
         row = self._rows.one(_OF_AGENT, id=agent_id)
+        return row[0] if row else None
+
+    def of_memory(self, memory_id: UUID) -> UUID | None:
+        row = self._rows.one(_OF_MEMORY, id=memory_id)
         return row[0] if row else None
 
     def of_message(self, message_id: UUID) -> tuple[UUID, UUID] | None:

@@ -11,6 +11,7 @@ from domain.conversations.ports import KEEP, Advance, Advanced, KnownSession
 from domain.folding import folded
 from domain.pages import Page, PageRequest
 from persistence.conflicts import moved_on, unique_key
+from persistence.repositories.containing import containing
 from persistence.repositories.paging import keyset_page
 from persistence.statements import any_of, join, now, param, select, update
 from persistence.tables.conversations import sessions as t
@@ -87,7 +88,7 @@ class SqlSessions:
             descending=True,
             request=request,
             entity=session_of,
-            **({"pattern": _containing(search)} if search else {}),
+            **({"pattern": containing(search)} if search else {}),
         )
 
     def many(self, ids: Collection[UUID]) -> Mapping[UUID, Session]:
@@ -127,11 +128,3 @@ class SqlSessions:
         form = ("head" in values, "expected" in values, "title" in values, advance.served, advance.bury)
         row = self._rows.one(_ADVANCE[form], **values)
         return Advanced(*row) if row else None
-
-
-def _containing(search: str) -> str:
-    """The LIKE pattern of titles that contain the text; characters that no title can have are ignored."""
-    text = folded(search.encode(errors="ignore").decode().replace("\0", ""))
-    for special in "/%_":
-        text = text.replace(special, f"/{special}")
-    return f"%{text}%"

@@ -78,6 +78,7 @@ _CLAIM = _claim()
 _TAKE_BACK_EXPIRED = _take_back(t.c.lease_until < now(), restarts=1)
 _TAKE_BACK_OWN = _take_back(t.c.worker_id == param("worker"), restarts=0)
 _QUESTION = select(runs.c.question_id).where(runs.c.id == param("run"))
+_HOLDS = select(t.c.id).where(_HELD).with_for_update()
 _END = (
     update(t)
     .where(_HELD)
@@ -143,6 +144,9 @@ class SqlTasks:
             return None
         key = self._key(task_id, agent_id)
         return Claim(key, session_id, run_id, question[0], answer_id, version, fence, generation)
+
+    def holds(self, claim: Claim) -> bool:
+        return self._rows.one(_HOLDS, id=claim.task.task_id, by=claim.fence) is not None
 
     def end(self, claim: Claim, *, status: TaskStatus, problem: str | None) -> bool:
         """RUNNING to an end, under the fence."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +14,8 @@ import sqlalchemy as sa
 
 from domain.bus.claim import claim
 from domain.identity.refresh_tokens import token_hash
+from domain.memory.entities import MemoryKind, NewMemory, Provenance
+from domain.memory.similar import content_hash
 from graphql_api.app.identity import new_id
 from graphql_api.app.main import Parts, open_parts
 from graphql_api.app.setting_types import ProcessRole
@@ -172,11 +175,19 @@ async def _second_part(parts: Parts, call: Caller, made: dict[str, Any]) -> dict
         lambda tx: tx.project(made["project"]).messages.checkpoint(answer, generation=0, content=text)
     )
     await call(_SEND, id=session, content=f"{mark} wants even more", agent=agent, key="even more", wait=0)
+    source = Provenance(answer, None, uuid_of(Kind.SESSION, session), 1)
+    memory = replace(_memory(made["agent"], f"{mark} likes tea"), source=source, subject="drink")
+    await scope.write(lambda tx: tx.project(made["project"]).memories.add(memory))
     return {
         "busy_session": uuid_of(Kind.SESSION, session),
         "running_run": uuid_of(Kind.RUN, sent["run"]["id"]),
         "running_answer": answer,
+        "memory": memory.id,
     }
+
+
+def _memory(agent_id: UUID, text: str) -> NewMemory:
+    return NewMemory(new_id(), agent_id, MemoryKind.FACT, text, content_hash(text))
 
 
 async def _deleted(call: Caller, project: str, mark: str) -> tuple[tuple[Kind, UUID], ...]:

@@ -27,8 +27,9 @@ TABLES = {
     Kind.SESSION: ("sessions", "id"),
     Kind.MESSAGE: ("messages", "id"),
     Kind.RUN: ("runs", "id"),
+    Kind.MEMORY: ("memories", "id"),
 }
-"""Where things of each kind are stored; a memory has no table yet."""
+"""Where things of each kind are stored."""
 KINDLESS = {"tasks": "id", "sign_in_links": "id"}
 """Things that no id is shown of."""
 

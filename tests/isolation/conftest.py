@@ -24,6 +24,12 @@ def _quiet() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody lets the index hear of anything, so that waiting for it is in vain."""
+    monkeypatch.setattr("domain.memory.remember.INDEXED_WITHIN_S", 0)
+
+
 @pytest.fixture(scope="session")
 async def sockets() -> AsyncIterator[Server]:
     """One real server, which serves the application of the test that is running."""

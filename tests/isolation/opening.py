@@ -27,6 +27,7 @@ from persistence.sqlite import SqliteDatabase
 from tests.graphql_api.transport.serving import Server
 from tests.isolation.api import Api
 from tests.isolation.building import build
+from tests.isolation.forgetful import ForgetfulIndex
 from tests.isolation.people import People
 from tests.isolation.rows import Rows, everything
 from tests.launchers.postgres import PostgresServer
@@ -77,7 +78,7 @@ class _LimitlessWeb(Web):
     """Takes operations that ask for everything at once, which the product refuses: see tests/attack."""
 
     def _transports(self) -> Transports:
-        return replace(super()._transports(), limits=(), cost=one_unit)
+        return replace(super()._transports(), limits=(), cost=one_unit, max_tokens=10_000)
 
 
 def settings(folder: Path, url: str | None = None) -> Settings:
@@ -108,11 +109,17 @@ async def postgres_world(folder: Path, server: PostgresServer, migrated: str) ->
 @asynccontextmanager
 async def opened(template: Template, folder: Path, server: Server) -> AsyncIterator[App]:
     """The product on a copy of a world; `server` is where it is reached over sockets."""
-    async with _copy(template, folder) as copied, open_parts(copied, migrate=False) as parts:
+    index = ForgetfulIndex()
+    async with (
+        _copy(template, folder) as copied,
+        open_parts(copied, migrate=False, memory_index=index) as parts,
+    ):
         asgi = _LimitlessWeb(parts).asgi
         transport = httpx.ASGITransport(asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60) as http:
-            yield App(template.people, parts, Api(http, server.port), asgi)
+            app = App(template.people, parts, Api(http, server.port), asgi)
+            index.learn(await app.rows())
+            yield app
 
 
 @asynccontextmanager

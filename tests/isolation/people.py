@@ -27,7 +27,7 @@ class Place:
     """One project of a person, with a thing of every kind in it. `mark` is part of every text in it.
 
     `session` has finished and failed answers and a branch, `busy_session` one that is being written
-    and one that waits. `gone` were deleted.
+    and one that waits; `memory` was learned from it. `gone` were deleted.
     """
 
     person: Person
@@ -42,6 +42,7 @@ class Place:
     failed_run: UUID
     running_run: UUID
     running_answer: UUID
+    memory: UUID
     gone: tuple[tuple[Kind, UUID], ...]
 
     @property

@@ -23,6 +23,8 @@ from domain.conversations.ports import Advance, Advanced, NewMessage, NewRun
 from domain.events.kinds import SessionRenamed
 from domain.identity.credentials import normal_email
 from domain.identity.entities import Preferences, Theme
+from domain.memory.entities import MemoryFilter, MemoryKind, NewMemory, Provenance
+from domain.memory.ports import OutboxKey
 from domain.pages import PageRequest
 from domain.projects.entities import Orchestrator
 from domain.scopes import ProjectTx, UserTx
@@ -84,6 +86,15 @@ def _ended(p: ProjectTx, it: Things) -> object:
     )
 
 
+def _new_memory(it: Things) -> NewMemory:
+    source = Provenance(it.answer, it.run, it.session, 1)
+    return NewMemory(FRESH, it.agent, MemoryKind.NOTE, "New.", "a new hash", source=source)
+
+
+def _outbox_key(p: ProjectTx, it: Things) -> OutboxKey:
+    return OutboxKey(p.user_id, p.project_id, it.agent, it.memory, 1)
+
+
 def _claimed_again(p: ProjectTx, it: Things) -> object:
     taken_back = p.tasks.take_back(it.task, worker_id=it.worker)
     return taken_back, p.tasks.claim(it.task, worker_id=WORKER, lease_s=9)
@@ -127,6 +138,7 @@ OF_USERS: Mapping[str, UserProbe] = {
     "ProjectRows.save": lambda tx, it: tx.projects.save(it.project, name="New", workspace_path=None),
     "ProjectRows.bury": lambda tx, it: tx.projects.bury(it.project),
     "ProjectRows.session": lambda tx, it: tx.projects.session(it.session),
+    "ProjectRows.of_memory": lambda tx, it: tx.projects.of_memory(it.memory),
     "ProjectRows.of_agent": lambda tx, it: tx.projects.of_agent(it.agent),
     "ProjectRows.of_message": lambda tx, it: tx.projects.of_message(it.question),
     "ProjectRows.of_run": lambda tx, it: tx.projects.of_run(it.run),
@@ -203,6 +215,29 @@ OF_PROJECTS: Mapping[str, ProjectProbe] = {
     "TaskRows.record_step": lambda p, it: p.tasks.record_step(_claim(p, it), position=9, response={}),
     "TaskRows.record_usage": lambda p, it: p.tasks.record_usage(
         usage_id=FRESH, claim=_claim(p, it), call=_call()
+    ),
+    "TaskRows.holds": lambda p, it: p.tasks.holds(_claim(p, it)),
+    "MemoryRows.page": lambda p, it: p.memories.page(it.agent, MemoryFilter(session_id=it.session), PAGE),
+    "MemoryRows.many": lambda p, it: p.memories.many([it.memory]),
+    "MemoryRows.count": lambda p, it: p.memories.count(it.agent),
+    "MemoryRows.has_any": lambda p, it: p.memories.has_any(it.agent),
+    "MemoryRows.add": lambda p, it: p.memories.add(_new_memory(it)),
+    "MemoryRows.edit": lambda p, it: p.memories.edit(it.memory, text="New", content_hash="", subject=None),
+    "MemoryRows.pin": lambda p, it: p.memories.pin(it.memory, pinned=True),
+    "MemoryRows.supersede": lambda p, it: p.memories.supersede(it.agent, subject="drink", by=FRESH),
+    "MemoryRows.merge": lambda p, it: p.memories.merge(it.memory, into=it.memory),
+    "MemoryRows.used": lambda p, it: p.memories.used([it.memory]),
+    "MemoryRows.forget": lambda p, it: p.memories.forget([it.memory]),
+    "MemoryRows.forget_messages": lambda p, it: p.memories.forget_messages([it.answer]),
+    "MemoryRows.forget_session": lambda p, it: p.memories.forget_session(it.session),
+    "MemoryRows.forget_agent": lambda p, it: p.memories.forget_agent(it.agent),
+    "MemoryRows.drop": lambda p, it: p.memories.drop(it.agent),
+    "MemoryRows.drop_all": lambda p, it: p.memories.drop_all(),
+    "MemoryRows.retell": lambda p, it: p.memories.retell(it.agent, after=None, limit=9),
+    "MemoryRows.least_valuable": lambda p, it: p.memories.least_valuable(it.agent, limit=9),
+    "MemoryRows.settle": lambda p, it: p.memories.settle([_outbox_key(p, it)], indexed={it.memory: 1}),
+    "MemoryRows.postpone": lambda p, it: p.memories.postpone(
+        [_outbox_key(p, it)], problem="Down.", retry_s=9
     ),
 }
 """What is asked of a project's part of it."""

@@ -53,7 +53,7 @@ class Case:
     variables: Callable[[Place], Variables] = lambda _: {}
     arguments: Mapping[str, Reference | Text] = field(default_factory=dict)
     reach: str | None = None
-    """For a field that is no root field: the root field that leads to it."""
+    """For a field that is no root field: the path of fields that leads to it."""
     owner: Callable[[Place], str] | None = None
     """What `reach` takes."""
     confined: bool = False
@@ -76,11 +76,18 @@ def message(it: Place) -> str:
     return shown(Kind.MESSAGE, it.question)
 
 
+def memory(it: Place) -> str:
+    return shown(Kind.MEMORY, it.memory)
+
+
 _ME = "me"
 _PROJECT = "project(id: $owner)"
 _AGENT = "agent(id: $owner)"
+_MEMORY = f"{_AGENT}.memory"
 _SESSION = "session(id: $owner)"
 _IN_PROJECT, _IN_AGENT, _IN_SESSION = Reference(Kind.PROJECT), Reference(Kind.AGENT), Reference(Kind.SESSION)
+_THE_MEMORY = Reference(Kind.MEMORY)
+_LEARNED_IN = Reference(Kind.SESSION, Bound.PROJECT)
 _PLAIN_AGENT = {
     f"input.{name}": Text.PLAIN
     for name in ("name", "role", "capabilities", "systemPrompt", "model.provider", "model.name", "tools.name")
@@ -103,6 +110,17 @@ QUERIES: dict[str, Case] = {
         arguments={"after": Text.CURSOR, "search": Text.SEARCH}, reach=_PROJECT, owner=project
     ),
     "Agent.versions": Case(arguments={"after": Text.CURSOR}, reach=_AGENT, owner=agent),
+    "AgentMemory.search": Case(
+        lambda it: {"query": it.mark},
+        {"query": Text.SEARCH, "filter.sessionId": _LEARNED_IN, "filter.text": Text.PLAIN},
+        reach=_MEMORY,
+        owner=agent,
+    ),
+    "AgentMemory.entries": Case(
+        arguments={"filter.sessionId": _LEARNED_IN, "filter.text": Text.SEARCH, "after": Text.CURSOR},
+        reach=_MEMORY,
+        owner=agent,
+    ),
     "Session.messages": Case(
         arguments={
             "leaf": Reference(Kind.MESSAGE, Bound.SESSION),
@@ -227,6 +245,23 @@ MUTATIONS: dict[str, Case] = {
     "Mutation.deleteMessage": Case(
         lambda it: {"messageId": message(it)}, {"messageId": Reference(Kind.MESSAGE)}, confined=True
     ),
+    "Mutation.remember": Case(
+        lambda it: {"agentId": agent(it), "text": "Tests come first."},
+        {"agentId": _IN_AGENT, "text": Text.UNIQUE},
+        confined=True,
+    ),
+    "Mutation.editMemory": Case(
+        lambda it: {"memoryId": memory(it), "text": "Tests come last."},
+        {"memoryId": _THE_MEMORY, "text": Text.PLAIN},
+        confined=True,
+    ),
+    "Mutation.pinMemory": Case(
+        lambda it: {"memoryId": memory(it), "pinned": True}, {"memoryId": _THE_MEMORY}, confined=True
+    ),
+    "Mutation.forgetMemory": Case(
+        lambda it: {"memoryId": memory(it)}, {"memoryId": _THE_MEMORY}, confined=True
+    ),
+    "Mutation.clearMemory": Case(lambda it: {"agentId": agent(it)}, {"agentId": _IN_AGENT}, confined=True),
 }
 
 CASES = {**QUERIES, **MUTATIONS, **SUBSCRIPTIONS}

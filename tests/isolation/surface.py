@@ -68,7 +68,8 @@ def _leaves(path: str, type_: GraphQLInputType, around: tuple[str, ...]) -> Iter
 def document(path: str, reach: str | None = None) -> str:
     """The operation that calls one field with all its arguments as variables and selects all that it can give.
 
-    `reach` is the root field of the query that leads to a field of another type; what that takes is `$owner`.
+    `reach` is the path of fields that leads to a field of another type, as in `agent(id: $owner).memory`; what
+    its root field takes is `$owner`.
     """
     parent, name = path.split(".")
     type_ = schema().get_type(parent)
@@ -79,7 +80,8 @@ def document(path: str, reach: str | None = None) -> str:
     declared = [f"${name}: {argument.type}" for name, argument in field.args.items()]
     if reach is not None:
         declared += ["$owner: ID!"] if "(" in reach else []
-        call = f"{reach} {{ {call} }}"
+        for step in reversed(reach.split(".")):
+            call = f"{step} {{ {call} }}"
     head = f"({', '.join(declared)})" if declared else ""
     return f"{ROOTS.get(parent, 'query')} It{head} {{ {call} }}"
 

@@ -27,8 +27,9 @@ TAKEN: dict[tuple[str, str], Callable[[People, Place], list[str]]] = {
     ],
     ("Mutation.editMessage", "idempotencyKey"): lambda people, it: [f"key of {_other(people, it).mark}"],
     ("Mutation.retryRun", "idempotencyKey"): lambda people, it: [f"key of {_other(people, it).mark}"],
+    ("Mutation.remember", "text"): lambda people, it: [f"{o.mark} likes tea" for o in _around(people, it)],
 }
-"""Names and keys that others have taken."""
+"""Names, keys and notes that others have taken."""
 
 
 def _around(people: People, it: Place) -> tuple[Place, ...]:

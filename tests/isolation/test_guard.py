@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from domain.events.live import SessionKey
+from persistence.buried import BuriedKey
 from persistence.purge import Purge
 from persistence.tables import tables_with_owner
-from persistence.unowned import BuriedKey, Unowned
+from persistence.unowned import Unowned
 from tests.graphql_api.transport.serving import Server
 from tests.isolation.api import Answer
 from tests.isolation.guard import Wall, breached

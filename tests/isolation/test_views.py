@@ -12,12 +12,18 @@ from tests.isolation.registry import CASES, QUERIES, Text, put
 from tests.isolation.surface import document
 from tests.isolation.views import PERSONAL, strangers, views
 
-CURSORS = [
-    (path, argument)
-    for path, case in QUERIES.items()
-    for argument, meaning in case.arguments.items()
-    if meaning is Text.CURSOR
-]
+
+def taking(wanted: Text) -> list[tuple[str, str]]:
+    """Queries, each with an argument of this meaning."""
+    return [
+        (path, argument)
+        for path, case in QUERIES.items()
+        for argument, meaning in case.arguments.items()
+        if meaning is wanted
+    ]
+
+
+CURSORS = taking(Text.CURSOR)
 
 
 def everywhere(app: App) -> tuple[Place, ...]:
@@ -52,6 +58,7 @@ async def test_the_views_show_something_of_everything(app: App) -> None:
         (Kind.MESSAGE, it.running_answer),
         (Kind.MESSAGE, it.question),
         (Kind.RUN, it.failed_run),
+        (Kind.MEMORY, it.memory),
     ):
         assert shown(kind, value) in text
 
@@ -98,16 +105,19 @@ async def _cursors_of_others(app: App, it: Place) -> set[tuple[str, str]]:
 
 def _cursors(answer: Answer) -> list[str]:
     """The first and the last: what lies between differs in nothing."""
-    (edges,) = [value for value in answer.result.values() if isinstance(value, dict)]
-    cursors = [edge["cursor"] for edge in edges["edges"]]
+    found = answer.result
+    while "edges" not in found:
+        (found,) = [value for value in found.values() if isinstance(value, dict)]
+    cursors = [edge["cursor"] for edge in found["edges"]]
     return [cursors[0], cursors[-1]]
 
 
-@pytest.mark.parametrize("path", [p for p, c in QUERIES.items() if Text.SEARCH in c.arguments.values()])
-async def test_a_search_for_anothers_text_finds_what_a_search_for_nonsense_finds(app: App, path: str) -> None:
+@pytest.mark.parametrize(("path", "argument"), taking(Text.SEARCH))
+async def test_a_search_for_anothers_text_finds_what_a_search_for_nonsense_finds(
+    app: App, path: str, argument: str
+) -> None:
     it = app.people.alice[0]
     own, case = valid(it, path), CASES[path]
-    (argument,) = [name for name, meaning in case.arguments.items() if meaning is Text.SEARCH]
     texts = [*(place.mark for place in (*app.people.others(it), app.people.elsewhere(it))), "nonsense"]
 
     found = await over_http(app, it)(document(path, case.reach), [put(own, argument, text) for text in texts])

@@ -27,6 +27,7 @@ class Things:
     queued_run: UUID
     task: UUID
     worker: UUID
+    memory: UUID
     sign_in: UUID
     expired_sign_in: UUID
     link: UUID
@@ -74,6 +75,7 @@ def of_place(it: Place, rows: Rows) -> Things:
         queued_run=_uuid(_the(inside, "runs", status="QUEUED"), "id"),
         task=_uuid(running, "id"),
         worker=_uuid(running, "worker_id"),
+        memory=it.memory,
         sign_in=_uuid(sign_in, "id"),
         expired_sign_in=_uuid(expired, "id"),
         link=it.person.link,

@@ -50,7 +50,7 @@ def test_a_row_holds_plain_names_and_values() -> None:
         MessageStatus.COMPLETE,
         "4",
         Usage(1, 2, 3, 4, 0.5),
-        (Citation(UUID(int=5), 0.25, "two and two"),),
+        (Citation(UUID(int=5), 0.25),),
         None,
     )
 
@@ -73,7 +73,6 @@ def test_a_row_holds_plain_names_and_values() -> None:
                 {
                     "memory_id": "00000000-0000-0000-0000-000000000005",
                     "score": 0.25,
-                    "excerpt": "two and two",
                 }
             ],
             "problem": None,

@@ -92,7 +92,7 @@ async def test_a_deleted_agent_disappears_and_its_messages_stay(world: World) ->
     await purged(world)
 
     left = await rows(world, owner)
-    assert before - left == Counter(agents=1, agent_versions=1, agent_slots=1, tasks=1, steps=1)
+    assert before - left == Counter(agents=1, agent_versions=1, agent_slots=1, tasks=1, steps=1, memories=1)
     answer = await world.answer_to(owner, begun)
     assert answer.agent is not None
     assert (answer.content, answer.agent.handle) == ("Answer to: one", "coder")
@@ -104,10 +104,12 @@ async def test_a_deleted_project_disappears_and_its_neighbours_stay(world: World
     neighbour, stranger = await world.project(owner), await world.owner()
     for each in (neighbour, stranger):
         await busy_session(world, each)
+    await world.indexed()
     kept, theirs = await rows(world, owner), await rows(world, stranger)
     for _ in range(2):
         await busy_session(world, owner)
     await world.scope(owner).write(lambda tx: tx.projects.bury(owner.project_id))
+    await world.indexed()
 
     await purged(world)
 

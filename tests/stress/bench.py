@@ -21,12 +21,15 @@ from domain.conversations.send import Send
 from domain.conversations.sessions import Sessions
 from domain.conversations.stop import Stop
 from domain.events.live import Hints, Live
+from domain.memory.recall import Recall
+from domain.memory.remind import Remind
 from domain.models.ports import ModelGateway
 from graphql_api.app.stores import utc_now
 from persistence.postgres import PostgresDatabase
 from persistence.scopes import SqlScopes
 from persistence.sqlite import SqliteDatabase
 from persistence.unowned import Unowned
+from tests.domain.memory.fakes import ListIndex, WordEmbedder
 
 SHORT = WorkerTimes(lease_s=2.0, heartbeat_s=0.5, poll_s=0.2, drain_s=0.05)
 
@@ -69,6 +72,7 @@ async def open_bench(
         models=models,
         live=live,
         versions=AgentVersions(clock=utc_now),
+        remind=Remind(Recall(index=ListIndex(), embedder=WordEmbedder(), clock=utc_now)),
         new_id=new_id,
         monotonic=time.monotonic,
         limits=RunnerLimits(task_s=task_s),

@@ -2,7 +2,8 @@
 
 `python -m tests.stress.crashing SPEC` prints one JSON object a line: first what a call consists of, then
 what became of it for each moment. Each process is forked from this one, which loads the application
-once and never opens anything itself.
+once and never opens anything itself. There is no memory index: its writer would commit whenever it
+likes, and the moments of a call could not be counted.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from domain.conversations.send import NewMessageInput
 from domain.conversations.states import RUN_ENDS
 from domain.scopes import UserScope, UserTx
 from graphql_api.app.main import Parts, open_parts
+from graphql_api.app.memory import AbsentIndex
 from graphql_api.app.settings import Settings
 from persistence.statements import Rows
 from persistence.tables.identity import users
@@ -178,7 +180,9 @@ class Story:
     @asynccontextmanager
     async def _open(self, trap: Trap | None = None) -> AsyncIterator[tuple[Parts, UserScope]]:
         times = WorkerTimes(**self._spec.times)
-        async with open_parts(self._spec.settings, migrate=False, worker_times=times) as parts:
+        async with open_parts(
+            self._spec.settings, migrate=False, worker_times=times, memory_index=AbsentIndex()
+        ) as parts:
             if trap is not None:
                 trap.set_up(parts)
             yield parts, parts.stores.scopes.open(self._user_id)
@@ -226,7 +230,7 @@ def _count(parts: Parts, calls: list[None]) -> None:
 
 async def _found(spec: Spec) -> dict[str, object]:
     """Make a user with an agent."""
-    async with open_parts(spec.settings) as parts:
+    async with open_parts(spec.settings, memory_index=AbsentIndex()) as parts:
         home = Home(str(uuid4()), str(uuid4()), str(uuid4()))
         user_id = UUID(home.user_id)
         row = {"email": "ada@example.org", "email_folded": f"{user_id}@example.org"}

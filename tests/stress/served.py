@@ -13,6 +13,7 @@ import httpx
 
 from domain.bus.worker import WorkerTimes
 from graphql_api.app.main import Parts, open_parts
+from graphql_api.app.memory import AbsentIndex
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
 from tests.stress.bench import new_id
@@ -116,8 +117,8 @@ class Served:
 
 @asynccontextmanager
 async def open_served(settings: Settings, *, times: WorkerTimes | None = None) -> AsyncIterator[Served]:
-    """The application with its worker, and a user who is signed in."""
-    async with open_parts(settings, worker_times=times) as parts:
+    """The application with its worker and without a memory index, and a user who is signed in."""
+    async with open_parts(settings, worker_times=times, memory_index=AbsentIndex()) as parts:
         transport = httpx.ASGITransport(Web(parts).asgi)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://127.0.0.1:8000", timeout=60

@@ -14,6 +14,7 @@ from domain.agents.inputs import DEFAULTS, AgentInput
 from domain.agents.restore import restore_agent_version
 from domain.agents.update import save, update_agent
 from domain.errors import Conflict, Invalid, LimitExceeded, NotFound
+from domain.memory.hints import OUTBOX_CHANNEL
 from domain.models.entities import ModelRef
 from domain.pages import PageRequest
 from domain.projects.delete import delete_project
@@ -37,7 +38,8 @@ class Owner:
     def heard(self) -> list[object]:
         channel = f"project:{self.scope.user_id}:{self.project_id}"
         hints = [hint for heard, hint in self.people.announced.hints if heard == channel]
-        assert len(hints) == len(self.people.announced.hints)
+        others = [heard for heard, _ in self.people.announced.hints if heard != channel]
+        assert set(others) <= {OUTBOX_CHANNEL}
         return [(hint["kind"], hint["agent_id"]) for hint in hints]
 
 

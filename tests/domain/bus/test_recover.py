@@ -44,7 +44,7 @@ async def taken_back(world: World, lost: Claim) -> OpenTask | None:
 
 async def end(world: World, lost: Claim, text: str = "Text") -> None:
     outcome = Outcome(text, None, None, 1.0)
-    act = partial(finish, claim=lost, outcome=outcome, usage_id=world.new_id())
+    act = partial(finish, claim=lost, outcome=outcome, usage_id=world.new_id(), memory_id=world.new_id())
     await world.scopes.open(lost.task.user_id).write(act)
 
 

@@ -153,7 +153,8 @@ class Chance:
         self.claims.remove(claimed)
         last = None if problem else ModelFinished("m", "stop", ModelUsage(1, 2), 3, True, ())
         outcome = Outcome("Text", last, problem, 0.5)
-        act = partial(finish, claim=claimed, outcome=outcome, usage_id=self.world.new_id())
+        new_id = self.world.new_id
+        act = partial(finish, claim=claimed, outcome=outcome, usage_id=new_id(), memory_id=new_id())
         await self.world.scope(self.owner).write(act)
 
     async def checkpoint(self) -> None:

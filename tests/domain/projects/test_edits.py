@@ -10,6 +10,7 @@ import pytest
 from domain.agents.delete import delete_agent
 from domain.agents.starter_pack import STARTER_PACK
 from domain.errors import Conflict, Invalid, LimitExceeded, NotFound
+from domain.memory.hints import OUTBOX_CHANNEL
 from domain.models.entities import ModelRef
 from domain.pages import PageRequest
 from domain.projects.configure_orchestrator import configure_orchestrator
@@ -143,10 +144,11 @@ async def test_a_deleted_project_is_gone_with_all_its_open_tasks(people: People)
     assert sorted(cancelled) == sorted(chat.task_id for chat in chats)
     assert [project.id for project in await projects(scope)] == [kept]
     assert people.announced.hints == [
+        (OUTBOX_CHANNEL, {"wake": True}),
         (
             f"project:{scope.user_id}:{project_id}",
             {"kind": "PROJECT_DELETED", "project_id": str(project_id)},
-        )
+        ),
     ]
 
 
