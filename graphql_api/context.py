@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from domain.identity.refresh import Refresh
     from domain.identity.register import Register
     from domain.limits.ports import Allowance
+    from domain.memory.entities import Memory
+    from domain.memory.recall import Recall
+    from domain.memory.remember import Remember
     from domain.models.ports import ModelGateway
     from domain.ports import Clock, NewId
     from domain.projects.entities import Project
@@ -69,6 +72,9 @@ class Services:
     sessions: Sessions
     delete_message: DeleteMessage
     wait_for_run: WaitForRun
+    recall: Recall
+    remember: Remember
+    memory_limit: int
     tails: SessionTails
     hints: Hints
     models: ModelGateway
@@ -109,6 +115,11 @@ class Loaders:
     def siblings(self) -> DataLoader[tuple[UUID, UUID], Sequence[Message] | None]:
         """The messages at the place of each."""
         return self._loader(lambda p, ids: p.messages.siblings(ids))
+
+    @cached_property
+    def memories(self) -> DataLoader[tuple[UUID, UUID], Memory | None]:
+        """What agents remember."""
+        return self._loader(lambda p, ids: p.memories.many(ids))
 
     @cached_property
     def runs(self) -> DataLoader[tuple[UUID, UUID], Run | None]:

@@ -23,6 +23,7 @@ from domain.events.reader import SessionTails
 from graphql_api.app.background import Background
 from graphql_api.app.housekeeping import Chore, Housekeeping
 from graphql_api.app.identity import IdentityParts, identity_parts, new_id
+from graphql_api.app.memory import MemoryParts, memory_parts
 from graphql_api.app.metrics import Metrics
 from graphql_api.app.models import model_router
 from graphql_api.app.observation import ObservedModels, with_ids
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
     from domain.limits.ports import RateLimiter
+    from domain.memory.ports import MemoryIndex
     from domain.models.ports import ModelGateway
     from graphql_api.app.settings import Settings
 
@@ -51,6 +53,7 @@ class Parts:
     models: ModelGateway
     worker: Worker
     tails: SessionTails
+    memory: MemoryParts
     services: Services
 
 
@@ -96,11 +99,15 @@ async def _sign_in_url(parts: Parts) -> str | None:
 
 @asynccontextmanager
 async def open_parts(
-    settings: Settings, *, migrate: bool = True, worker_times: WorkerTimes | None = None
+    settings: Settings,
+    *,
+    migrate: bool = True,
+    worker_times: WorkerTimes | None = None,
+    memory_index: MemoryIndex | None = None,
 ) -> AsyncIterator[Parts]:
     """Open all parts of one process; the worker serves when this process runs tasks.
 
-    Leaving drains the worker first, then closes streams and stores.
+    A given `memory_index` stands in for the one of the matrix. Leaving drains the worker first, then closes streams and stores.
     """
     metrics = Metrics(version=version("codelab"))
     async with AsyncExitStack() as stack:
@@ -109,13 +116,16 @@ async def open_parts(
             await upgrade(stores.database)
         identity = identity_parts(settings, stores, stack)
         models = ObservedModels(model_router(settings, stack), metrics=metrics, monotonic=time.monotonic)
-        worker = _worker(settings, stores, models, times=worker_times or WorkerTimes())
+        memory = await memory_parts(settings, stores, stack, metrics=metrics, index=memory_index)
+        worker = _worker(settings, stores, models, memory, times=worker_times or WorkerTimes())
         tails = await stack.enter_async_context(SessionTails(live=stores.live, log=stores.log, clock=utc_now))
         background = await stack.enter_async_context(Background())
         background.start(identity.authenticate.follow_revocations(), name="revocations")
         if settings.runs_tasks:
             background.start(worker.serve(), name="worker")
-            background.start(_housekeeping(settings, stores, identity).run(), name="housekeeping")
+            background.start(_housekeeping(settings, stores, identity, memory).run(), name="housekeeping")
+            if memory.has_index:
+                background.start(memory.keep_up(), name="memory index")
             stack.push_async_callback(worker.drain)
         yield Parts(
             settings=settings,
@@ -126,17 +136,21 @@ async def open_parts(
             models=models,
             worker=worker,
             tails=tails,
-            services=_services(stores, identity, models, tails, worker),
+            memory=memory,
+            services=_services(stores, identity, models, tails, worker, memory),
         )
 
 
-def _worker(settings: Settings, stores: Stores, models: ModelGateway, *, times: WorkerTimes) -> Worker:
+def _worker(
+    settings: Settings, stores: Stores, models: ModelGateway, memory: MemoryParts, *, times: WorkerTimes
+) -> Worker:
     """The worker; one without room in a process that only answers requests."""
     runner = Runner(
         scopes=stores.scopes,
         models=models,
         live=stores.live,
         versions=AgentVersions(clock=utc_now),
+        remind=memory.remind,
         new_id=new_id,
         monotonic=time.monotonic,
         limits=RunnerLimits(task_s=settings.task_timeout_seconds, history_tokens=settings.history_tokens),
@@ -155,7 +169,9 @@ def _worker(settings: Settings, stores: Stores, models: ModelGateway, *, times: 
     )
 
 
-def _housekeeping(settings: Settings, stores: Stores, identity: IdentityParts) -> Housekeeping:
+def _housekeeping(
+    settings: Settings, stores: Stores, identity: IdentityParts, memory: MemoryParts
+) -> Housekeeping:
     purge = Purge(stores.database, stores.unowned)
     kept_s = settings.event_retention_days * 86_400
     return Housekeeping(
@@ -163,12 +179,18 @@ def _housekeeping(settings: Settings, stores: Stores, identity: IdentityParts) -
             Chore("tombstones", purge.buried, every_s=30),
             Chore("old events", partial(purge.outlived, older_than_s=kept_s), every_s=3_600),
             Chore("expired sign-ins", identity.purge, every_s=3_600),
+            Chore("memories", memory.prune, every_s=3_600),
         ]
     )
 
 
 def _services(
-    stores: Stores, identity: IdentityParts, models: ModelGateway, tails: SessionTails, worker: Worker
+    stores: Stores,
+    identity: IdentityParts,
+    models: ModelGateway,
+    tails: SessionTails,
+    worker: Worker,
+    memory: MemoryParts,
 ) -> Services:
     return Services(
         version=version("codelab"),
@@ -179,6 +201,9 @@ def _services(
         sessions=Sessions(new_id=new_id, live=stores.live),
         delete_message=DeleteMessage(live=stores.live),
         wait_for_run=WaitForRun(tails, work=worker),
+        recall=memory.recall,
+        remember=memory.remember,
+        memory_limit=memory.limit,
         tails=tails,
         hints=stores.hints,
         models=models,

@@ -83,7 +83,8 @@ class Metrics:
             "rate_limit_unchecked", "Requests let through because the limiter's store was lost."
         )
         self.isolation_violations = self._counter(
-            "isolation_violations", "Statements that row-level security refused. Must stay 0."
+            "isolation_violations",
+            "What the database or the memory index was stopped from showing to another user. Must stay 0.",
         )
 
     def _agents(self) -> None:
@@ -112,6 +113,18 @@ class Metrics:
         self.model_tokens = self._counter(
             "model_tokens", "Tokens read and written by models.", "model", "direction"
         )
+        self.memories_pruned = self._counter("memories_pruned", "Memories that pruning forgot.")
+        self.memories_recalled = self._counter("memories_recalled", "Memories given to models.")
+        self.answers_without_memory = self._counter(
+            "answers_without_memory", "Answers made without memory because the index did not answer."
+        )
+        self.memory_outbox_lag_seconds = self._gauge(
+            "memory_outbox_lag_seconds", "Age of what the memory index has not heard of yet, the oldest."
+        )
+        self.memory_points = self._gauge("memory_points", "Memories in the index, of all agents.")
+        self.memory_seconds = self._histogram(
+            "memory_index_seconds", "Calls of the memory index.", "call", "answered"
+        )
         self.model_cost = self._counter(
             "model_cost_usd", "What models cost, as far as prices are known.", "model"
         )
@@ -125,6 +138,10 @@ class Metrics:
     def observe_redis(self, call: str, seconds: float, answered: bool) -> None:  # noqa: FBT001 the store's own signature
         """Told of every call of Redis."""
         self.redis_seconds.labels(call, str(answered).lower()).observe(seconds)
+
+    def observe_memory(self, call: str, seconds: float, answered: bool) -> None:  # noqa: FBT001 as for Redis
+        """Told of every call of the memory index."""
+        self.memory_seconds.labels(call, str(answered).lower()).observe(seconds)
 
     def watch_connections(
         self, *, subscriptions: Callable[[], int], connections: Callable[[TransportKind], int]

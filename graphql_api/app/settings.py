@@ -120,6 +120,14 @@ class Settings(BaseSettings):
     """Redis, as `redis://host:6379/0`: what several processes tell each other at once. When it is lost, nothing
     else is."""
 
+    qdrant_url: Annotated[
+        HttpUrl | None, DefaultText("embedded: a process of its own; on servers: no memory search")
+    ] = None
+    """A Qdrant server from 1.19 on, as `http://host:6333`, which finds agents' memories; needs PostgreSQL."""
+
+    qdrant_api_key: Annotated[SecretStr | None, DefaultText("none")] = None
+    """Key of the Qdrant server."""
+
     rate_limit_per_minute: Annotated[int, Unit("requests a minute"), Field(ge=1, le=1_000_000)] = 100
     """What one user may ask on average, and at once; a costly operation counts as several requests."""
 
@@ -179,6 +187,17 @@ class Settings(BaseSettings):
 
     model_retry_after_cap_seconds: Annotated[float, _SECONDS, Field(ge=0, le=600)] = 30
     """The longest `Retry-After` that is waited for."""
+
+    embedding_model: Annotated[
+        str | None, DefaultText("none: agents' memories are compared by their words alone")
+    ] = None
+    """The endpoint's model that compares meanings, such as `text-embedding-3-small`; needs `OPENAI_API_KEY`."""
+
+    embedding_dimension: Annotated[int, Unit("numbers"), Field(ge=8, le=4_096)] = 1_536
+    """How long that model's vectors are."""
+
+    memory_limit: Annotated[int, Unit("memories"), Field(ge=10, le=10_000_000)] = 1_000_000
+    """What one agent may remember; from nine tenths of it on, the least valuable go."""
 
     model_prices: Annotated[
         Prices, DefaultText("the list that comes with CodeLab"), Field(default_factory=dict)

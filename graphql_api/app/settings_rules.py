@@ -15,8 +15,6 @@ from graphql_api.app.secrets import SecretsRefused, key_ring
 from graphql_api.app.setting_types import DocumentPolicy, ProcessRole
 from graphql_api.app.settings import WILDCARDS, Settings, variable
 
-PLANNED = frozenset({"CODELAB_QDRANT_URL", "CODELAB_QDRANT_API_KEY", "CODELAB_EMBEDDING_MODEL"})
-"""Names that a deployment may set already; this version has no use for them."""
 _SERVICE_LINK = re.compile(r"CODELAB_(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
 """What Kubernetes adds to a pod for each Service whose name begins with `codelab`."""
 _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
@@ -65,11 +63,11 @@ def read_settings() -> Settings:
 
 def notices(settings: Settings) -> list[str]:
     """What is allowed and may still not be meant."""
-    return list(_doubts(settings, os.environ))
+    return list(_doubts(settings))
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
-    known = {variable(name) for name in Settings.model_fields} | PLANNED
+    known = {variable(name) for name in Settings.model_fields}
     for name, value in sorted(environ.items()):
         if not name.startswith(Settings.PREFIX) or name in known or _of_kubernetes(name, value):
             continue
@@ -96,6 +94,10 @@ def _sentence(error: ErrorDetails) -> str:
 
 def _contradictions(settings: Settings) -> Iterator[str]:
     yield from _of_stores(settings)
+    if settings.qdrant_url is not None and settings.embedded:
+        yield "CODELAB_QDRANT_URL needs CODELAB_DATABASE_URL: the embedded matrix has an index of its own."
+    if settings.embedding_model is not None and settings.openai_api_key is None:
+        yield "CODELAB_EMBEDDING_MODEL needs OPENAI_API_KEY: without an endpoint memories are compared by words."
     if settings.production and not settings.allowed_hosts:
         yield "CODELAB_ALLOWED_HOSTS is missing: in production, name the hosts that requests may address."
     if settings.documents is DocumentPolicy.TRUSTED and manifest_file(settings) is None:
@@ -128,7 +130,7 @@ def _of_secrets(keys: SecretStr | None, *, production: bool) -> Iterator[str]:
         yield str(refusal)
 
 
-def _doubts(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
+def _doubts(settings: Settings) -> Iterator[str]:
     if not settings.embedded and settings.redis_url is None:
         yield "PostgreSQL without CODELAB_REDIS_URL: run this one process only; others would not hear of its events."
     if settings.host in WILDCARDS and not settings.allowed_hosts:
@@ -140,5 +142,3 @@ def _doubts(settings: Settings, environ: Mapping[str, str]) -> Iterator[str]:
             "OPENAI_BASE_URL without OPENAI_API_KEY: the offline model answers. For an endpoint that asks for no key, "
             "set any."
         )
-    for name in sorted(PLANNED & environ.keys()):
-        yield f"{name} has no effect in this version."

@@ -66,7 +66,13 @@ class Web:
 
     def _guarded(self) -> ASGIApp:
         settings = self._parts.settings
-        scrape = Scrape(self._parts.metrics, monotonic=time.monotonic, queue=self._depth)
+        metrics, memory = self._parts.metrics, self._parts.memory
+        scrape = Scrape(
+            metrics,
+            monotonic=time.monotonic,
+            queue=self._depth,
+            readings={metrics.memory_outbox_lag_seconds: memory.lag_s, metrics.memory_points: memory.points},
+        )
         served: list[BaseRoute] = [*self.health.routes, scrape.route]
         if settings.answers_requests:
             schema = schema_text if settings.introspects else None
@@ -74,7 +80,7 @@ class Web:
         guarded = HostGuard(Starlette(routes=served), allowed=settings.hosts, exempt=PROBE_PATHS)
         return ObservedRequests(
             SecurityHeaders(guarded, https_only=settings.production),
-            metrics=self._parts.metrics,
+            metrics=metrics,
             paths=[path for route in served if (path := getattr(route, "path", None))],
             new_id=new_id,
             monotonic=time.monotonic,
@@ -135,4 +141,6 @@ def _parts(parts: Parts) -> dict[str, Part]:
     asked = {"database": Part(parts.stores.database.ready)}
     if parts.stores.redis is not None:
         asked["redis"] = Part(parts.stores.redis.answers, required=False)
+    if parts.memory.has_index:
+        asked["memory"] = Part(parts.memory.answers, required=False)
     return asked

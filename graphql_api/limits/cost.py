@@ -46,8 +46,8 @@ PAGE_ARGUMENTS = frozenset({"first", "last"})
 class Weights:
     """What is not worth one point, by coordinates such as `Agent.statistics`.
 
-    `fields` weigh so much themselves; `lists` are taken to be so long where nobody asks for a page,
-    all others to have `list_size` entries; `whole` is the price of a field together with all below it.
+    `fields` weigh so much themselves; `lists` are taken to be so long where nobody asks for a page
+    size, all others to have `list_size` entries; `whole` is the price of a field together with all below it.
     """
 
     fields: Mapping[str, int] = field(default_factory=dict)
@@ -85,6 +85,7 @@ class _Page:
     """How many rows a field asks for: the larger of `first` and `last`, within what the API allows."""
 
     sizes: tuple[int | _Variable | None, ...]
+    default: int = DEFAULT_PAGE
 
     @property
     def fixed(self) -> bool:
@@ -92,7 +93,7 @@ class _Page:
 
     def rows(self, variables: Mapping[str, object]) -> int:
         sizes = (it.size(variables) if isinstance(it, _Variable) else it for it in self.sizes)
-        asked = max((it for it in sizes if it is not None), default=DEFAULT_PAGE)
+        asked = max((it for it in sizes if it is not None), default=self.default)
         return min(max(asked, 0), MAX_PAGE)
 
 
@@ -212,11 +213,15 @@ class _Walk:
         inner_type = get_named_type(definition.type)
         if not is_composite_type(inner_type):
             return
-        below = self._selected(node.selection_set, inner_type, page=self._page(node, definition))
-        if not is_list_type(get_nullable_type(definition.type)):
+        own, is_list = (
+            self._page(node, definition, coordinate),
+            is_list_type(get_nullable_type(definition.type)),
+        )
+        below = self._selected(node.selection_set, inner_type, page=None if is_list else own)
+        if not is_list:
             total.add(below)
-        elif page is not None:
-            total.add_page(below, page)
+        elif (rows := own or page) is not None:
+            total.add_page(below, rows)
         else:
             total.add(below, times=weights.lists.get(coordinate, weights.list_size))
 
@@ -239,11 +244,11 @@ class _Walk:
         assert is_composite_type(found)  # validated  # noqa: S101
         return found
 
-    def _page(self, node: FieldNode, definition: GraphQLField) -> _Page | None:
+    def _page(self, node: FieldNode, definition: GraphQLField, coordinate: str) -> _Page | None:
         if PAGE_ARGUMENTS.isdisjoint(definition.args):
             return None
         given = (it.value for it in node.arguments or () if it.name.value in PAGE_ARGUMENTS)
-        return _Page(tuple(self._size(it) for it in given))
+        return _Page(tuple(self._size(it) for it in given), self._weights.lists.get(coordinate, DEFAULT_PAGE))
 
     def _size(self, value: ValueNode) -> int | _Variable | None:
         if isinstance(value, VariableNode):

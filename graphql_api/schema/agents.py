@@ -20,6 +20,7 @@ from graphql_api.schema.models import ModelRef
 from graphql_api.schema.paging import Connection, connection
 
 if TYPE_CHECKING:
+    from graphql_api.schema.memory import AgentMemory
     from graphql_api.schema.projects import Project
 
 
@@ -166,6 +167,19 @@ class Agent(AgentSettings):
         """Statistics."""
         done = await info.context.loaders.statistics.load((self.project_key, self.key))
         return AgentStatistics.of(done or entities.AgentStatistics(0, 0, None, None, None))
+
+    @strawberry.field(description="What it remembers.")
+    def memory(self, info: Info) -> Annotated[AgentMemory, strawberry.lazy("graphql_api.schema.memory")]:
+        """Its memory."""
+        from graphql_api.schema.memory import AgentMemory
+
+        services = info.context.services
+        return AgentMemory(
+            limit=services.memory_limit,
+            embedder=services.recall.embedder.label,
+            key=self.key,
+            project_key=self.project_key,
+        )
 
     @strawberry.field(description="Its versions, newest first.")
     async def versions(

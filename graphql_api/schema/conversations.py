@@ -17,8 +17,9 @@ from graphql_api.schema.arguments import After, Before, First, Last
 from graphql_api.schema.enums import Author, MessageStatus, RunMode, RunStatus
 from graphql_api.schema.ids import Kind, maybe, shown
 from graphql_api.schema.inputs import or_none
+from graphql_api.schema.memory import Citation
 from graphql_api.schema.paging import Connection, connection
-from graphql_api.schema.provenance import AgentRef, Citation, Usage
+from graphql_api.schema.provenance import AgentRef, Usage
 from graphql_api.schema.scalars import Cursor
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Message:
             generation=it.generation,
             agent=AgentRef.of(it.agent, it.project_id) if it.agent else None,
             model=it.model,
-            citations=[Citation.of(c) for c in it.citations],
+            citations=[Citation.of(c, it.project_id) for c in it.citations],
             usage=Usage.of(it.usage) if it.usage else None,
             created_at=it.created_at,
             entity=it,

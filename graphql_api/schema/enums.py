@@ -12,8 +12,19 @@ from strawberry.types.enum import WithStrawberryEnumDefinition
 from domain.agents.entities import AgentStatus
 from domain.conversations.entities import Author, MessageStatus, RunMode, RunStatus
 from domain.identity.entities import Language, SendKey, Theme
+from domain.memory.entities import MemoryKind
 
-__all__ = ["AgentStatus", "Author", "Language", "MessageStatus", "RunMode", "RunStatus", "SendKey", "Theme"]
+__all__ = [
+    "AgentStatus",
+    "Author",
+    "Language",
+    "MemoryKind",
+    "MessageStatus",
+    "RunMode",
+    "RunStatus",
+    "SendKey",
+    "Theme",
+]
 
 
 def _describe(enum: type[StrEnum], description: str, values: Mapping[str, str]) -> None:
@@ -45,6 +56,15 @@ _describe(
         "COMPLETE": "It is whole.",
         "FAILED": "Writing it failed; what was written so far stays.",
         "CANCELLED": "Writing it was stopped; what was written so far stays.",
+    },
+)
+_describe(
+    MemoryKind,
+    "Where a memory comes from.",
+    {
+        "INTERACTION": "A question with its answer.",
+        "FACT": "Something that you stated; a newer statement about the same replaces it.",
+        "NOTE": "You wrote it into the memory yourself.",
     },
 )
 _describe(

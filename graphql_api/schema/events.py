@@ -13,7 +13,8 @@ from domain.events import items, kinds
 from domain.events.live import Delta
 from graphql_api.schema.enums import Author, MessageStatus, RunMode, RunStatus
 from graphql_api.schema.ids import Kind, shown
-from graphql_api.schema.provenance import AgentRef, Citation, Usage
+from graphql_api.schema.memory import Citation
+from graphql_api.schema.provenance import AgentRef, Usage
 from graphql_api.schema.scalars import Cursor
 
 
@@ -116,6 +117,21 @@ class RunStatusChanged(SessionEvent):
     usage: Usage | None = strawberry.field(description="What was spent in all, once it has ended; else null.")
 
 
+@strawberry.type(
+    description="What an agent was reminded of before it answers. A worker that takes over an answer reminds it anew."
+)
+class MemoryRecalled(SessionEvent):
+    """Recalled."""
+
+    run_id: strawberry.ID = strawberry.field(description="Which run.")
+    agent: AgentRef = strawberry.field(description="Whose memory.")
+    citations: list[Citation] = strawberry.field(description="The memories that the model was given.")
+    seconds: float = strawberry.field(description="Seconds that it took.")
+    degraded: bool = strawberry.field(
+        description="Whether the memory did not answer in time: the answer is made without it."
+    )
+
+
 @strawberry.type(description="The session has a new title.")
 class SessionRenamed(SessionEvent):
     """Renamed."""
@@ -151,6 +167,7 @@ EVENT_TYPES = (
     HeadMoved,
     RunStarted,
     RunStatusChanged,
+    MemoryRecalled,
     SessionRenamed,
     SessionDeleted,
     Heartbeat,
@@ -213,6 +230,16 @@ def _run_status_changed(it: kinds.RunStatusChanged) -> dict[str, object]:
     return {"run_id": run_id, "status": it.status, "problem": it.problem, "usage": _usage(it.usage)}
 
 
+def _memory_recalled(it: kinds.MemoryRecalled) -> dict[str, object]:
+    return {
+        "run_id": _id(Kind.RUN, it.run_id),
+        "agent": _ref(it.agent),
+        "citations": [Citation.of(citation) for citation in it.citations],
+        "seconds": it.seconds,
+        "degraded": it.degraded,
+    }
+
+
 def _nothing(_: object) -> dict[str, object]:
     return {}
 
@@ -225,6 +252,7 @@ _SHAPES: dict[type, tuple[type[SessionEvent], Callable[[Any], dict[str, object]]
     kinds.HeadMoved: (HeadMoved, lambda it: {"head_id": _id(Kind.MESSAGE, it.head_id)}),
     kinds.RunStarted: (RunStarted, _run_started),
     kinds.RunStatusChanged: (RunStatusChanged, _run_status_changed),
+    kinds.MemoryRecalled: (MemoryRecalled, _memory_recalled),
     kinds.SessionRenamed: (SessionRenamed, lambda it: {"title": it.title}),
     kinds.SessionDeleted: (SessionDeleted, _nothing),
     items.Heartbeat: (Heartbeat, _nothing),

@@ -48,21 +48,6 @@ class AgentRef:
         return Agent.of(found) if found else None
 
 
-@strawberry.type(description="A memory that an answer used.")
-class Citation:
-    """A citation."""
-
-    memory_id: strawberry.ID = strawberry.field(description="Which memory, `mem_…`.")
-    score: float = strawberry.field(description="How well it fits the question; higher is better.")
-    excerpt: str = strawberry.field(description="The part of it that was used.")
-
-    @classmethod
-    def of(cls, it: entities.Citation) -> Citation:
-        """From the entity."""
-        memory_id = strawberry.ID(shown(Kind.MEMORY, it.memory_id))
-        return cls(memory_id=memory_id, score=it.score, excerpt=it.excerpt)
-
-
 @strawberry.type(description="What was spent.")
 class Usage:
     """Usage."""

@@ -26,6 +26,7 @@ from graphql_api.schema.events import SessionEvent, SharedEvent
 from graphql_api.schema.identity import User
 from graphql_api.schema.identity_mutations import IdentityMutation
 from graphql_api.schema.ids import Kind, parsed
+from graphql_api.schema.memory_mutations import MemoryMutation
 from graphql_api.schema.project_mutations import ProjectMutation
 from graphql_api.schema.projects import Project
 from graphql_api.schema.scalars import Cursor, parse_cursor
@@ -113,7 +114,7 @@ class Query:
 
 
 @strawberry.type(description="Changes. Each field answers with its payload or with a Problem.")
-class Mutation(IdentityMutation, ProjectMutation, AgentMutation, ConversationMutation):
+class Mutation(IdentityMutation, ProjectMutation, AgentMutation, ConversationMutation, MemoryMutation):
     """Changes."""
 
 

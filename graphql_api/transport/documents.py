@@ -131,6 +131,9 @@ class _Cache:
             self.counts.evictions += 1
 
 
+MAX_TOKENS = 1_000
+
+
 class Documents:
     """Knows which texts are valid for one schema.
 
@@ -148,7 +151,7 @@ class Documents:
         limits: Sequence[type[ASTValidationRule]] = (),
         cost: CostModel = one_unit,
         max_characters: int = 100_000,
-        max_tokens: int = 1_000,
+        max_tokens: int = MAX_TOKENS,
         capacity: int = 1_000,
         capacity_tokens: int = 200_000,
         hide_suggestions: bool = False,

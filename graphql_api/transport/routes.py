@@ -13,7 +13,7 @@ from domain.ports import Clock, NewId
 from graphql_api.transport.bounds import Bounds
 from graphql_api.transport.clients import CookieNames
 from graphql_api.transport.connections import Connections
-from graphql_api.transport.documents import Documents, one_unit
+from graphql_api.transport.documents import MAX_TOKENS, Documents, one_unit
 from graphql_api.transport.errors import ErrorFormat
 from graphql_api.transport.execution import Executor
 from graphql_api.transport.http import HttpEndpoint
@@ -41,8 +41,8 @@ PATH = "/graphql"
 class Transports:
     """Everything that the transports need, with defaults for what need not be chosen.
 
-    `limits` are validation rule classes, built once, that refuse documents by their shape; `cost`
-    prices operations. `hide_suggestions` leaves "Did you mean" out of errors. `trusted` documents can
+    `limits` are validation rule classes, built once, that refuse documents by their shape, `max_tokens`
+    those that are too long; `cost` prices operations. `hide_suggestions` leaves "Did you mean" out of errors. `trusted` documents can
     be asked for by their id; with `only_trusted` there are no others.
     """
 
@@ -59,6 +59,7 @@ class Transports:
     cookies: CookieNames = CookieNames()
     limits: Sequence[type[ASTValidationRule]] = ()
     cost: CostModel = one_unit
+    max_tokens: int = MAX_TOKENS
     hide_suggestions: bool = False
     trusted: Sequence[TrustedDocument] = ()
     only_trusted: bool = False
@@ -103,7 +104,11 @@ def routes(transports: Transports, *, path: str = PATH) -> list[Route | WebSocke
 
 def _operations(it: Transports, errors: ErrorFormat) -> Operations:
     documents = Documents(
-        it.schema._schema, limits=it.limits, cost=it.cost, hide_suggestions=it.hide_suggestions
+        it.schema._schema,
+        limits=it.limits,
+        cost=it.cost,
+        max_tokens=it.max_tokens,
+        hide_suggestions=it.hide_suggestions,
     )
     return Operations(
         library=Library(documents, trusted=it.trusted, only_trusted=it.only_trusted),

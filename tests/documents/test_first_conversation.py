@@ -45,6 +45,19 @@ async def test_the_first_conversation_works_as_it_is_printed(tmp_path: Path) -> 
     assert '"__typename":"MessageCompleted"' in printed
 
 
+@pytest.mark.slow
+async def test_the_example_of_memory_works_as_it_is_printed(tmp_path: Path) -> None:
+    page = (ROOT / "docs/api.md").read_text().split("\n## Memory\n")[1].split("\n## ")[0]
+    example = "\n".join(re.findall(r"```sh\n(.*?)```", page, re.DOTALL))
+    async with CodelabProcess(tmp_path) as server:
+        script = f"{_commands('First conversation')}\n{example}"
+        printed = await _printed_by(script.replace("http://127.0.0.1:8000", server.url))
+
+    assert '"memory":{"text":"My favourite colour is teal","kind":"NOTE"}' in printed
+    assert '"content":"You told me earlier: your favourite colour is teal.","citations":[{"score":' in printed
+    assert '"excerpt":"My favourite colour is teal"' in printed
+
+
 def _program(language: str, url: str) -> str:
     found = re.search(rf"```{language}\n(.*?)```", QUICK_START, re.DOTALL)
     assert found is not None

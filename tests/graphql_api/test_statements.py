@@ -13,22 +13,16 @@ from uuid import UUID
 
 import httpx
 import pytest
-import sqlalchemy as sa
 from pydantic import SecretStr
 
-from domain.agents.create import add_agent
-from domain.agents.inputs import AgentInput
-from domain.conversations.begin import Chosen
-from domain.conversations.entities import Author, MessageStatus, RunMode, RunStatus, Usage
-from domain.conversations.ports import Advance, NewMessage, NewRun
-from domain.scopes import ProjectTx, UserTx
+from domain.scopes import UserTx
 from graphql_api.app.identity import new_id
 from graphql_api.app.main import open_parts
 from graphql_api.app.setting_types import ProcessRole
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
 from graphql_api.schema.ids import Kind, maybe, shown
-from persistence.tables.conversations import messages
+from tests.graphql_api.fifty import MANY, cite, filled
 from tests.graphql_api.schema.api import Api
 from tests.launchers.postgres import PostgresServer
 from tests.persistence.databases import postgres_template
@@ -36,17 +30,17 @@ from tests.persistence.people import executed
 
 __all__ = ["postgres_template"]
 
-MANY = 50
 _AGENTS = """query ($project: ID!) { project(id: $project) { agents(first: 50) { totalCount nodes {
     id handle status version capabilities model { name } queue { waiting running }
     statistics { processed errorRate p95Seconds } project { name } } } } }"""
-_SESSION_PAGE = """query ($session: ID!) { session(id: $session) { title cursor head { id } project { name }
-    messages(last: 50) { totalCount pageInfo { hasPreviousPage } edges { cursor } nodes {
+_SESSION_PAGE = """query ($session: ID!) { session(id: $session) { title cursor messages(last: 50) { totalCount pageInfo { hasPreviousPage } edges { cursor } nodes {
         id author content status model createdAt citations { memoryId score excerpt }
         usage { inputTokens outputTokens cost seconds } agent { handle version agent { status queue { running } } }
     } } } }"""
 _BRANCHES = """query ($session: ID!) { session(id: $session) { messages(last: 50) { nodes {
     id parent { id } siblings { id } run { id status } } } } }"""
+_MEMORIES = """query ($agent: ID!) { agent(id: $agent) { memory { count limit entries(first: 50) { totalCount nodes {
+    id text kind indexed source { content } session { title } supersededBy { id } } } } } }"""
 _RUNS = """query ($session: ID!) { session(id: $session) { runs(first: 50) { totalCount nodes {
     id status agent { handle agent { status } } question { content } answer { content } session { title } } } } }"""
 _SENT = "{ __typename ... on MessageSent { message { id } run { id status answer { id status } } } }"
@@ -64,7 +58,16 @@ READS = {
         "query ($project: ID!) { project(id: $project) { sessions(first: 50) { nodes { title } } } }",
         2,
     ),
-    "a page of 50 messages with agents, usage and citations": (_SESSION_PAGE, 6),
+    "a page of 50 messages with agents, usage and citations": (_SESSION_PAGE, 5),
+    "a session with its head and its project": (
+        "query ($session: ID!) { session(id: $session) { head { id content } project { name } } }",
+        3,
+    ),
+    "a page of 50 memories with their sources": (_MEMORIES, 6),
+    "a search of a memory without an index": (
+        'query ($agent: ID!) { agent(id: $agent) { memory { search(query: "tea") { score memory { text } } } } }',
+        2,
+    ),
     "a page of 50 messages with their branches and runs": (_BRANCHES, 6),
     "a page of 50 runs": (_RUNS, 5),
     "run": ("query ($run: ID!) { run(id: $run) { status question { content } answer { content } } }", 3),
@@ -106,6 +109,11 @@ WRITES = {
         + " }",
         12,
     ),
+    "a note for an agent": (
+        """mutation ($agent: ID!) { remember(agentId: $agent, text: "My name is Ada.") {
+            __typename ... on MemorySaved { memory { id text } } } }""",
+        9,
+    ),
     "an edited message": (
         """mutation ($message: ID!) { editMessage(messageId: $message, content: "Hi", idempotencyKey: "c") """
         + _SENT
@@ -135,6 +143,12 @@ class Scene:
         assert "errors" not in answer, answer
         assert '"NotFound"' not in str(answer).replace("'", '"'), answer
         return len(statements)
+
+
+@pytest.fixture(autouse=True)
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no index to wait for."""
+    monkeypatch.setattr("domain.memory.remember.INDEXED_WITHIN_S", 0)
 
 
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -186,10 +200,10 @@ async def _scene(api: Api) -> Scene:
     def fill(tx: UserTx) -> None:
         for n in range(MANY - 1):
             tx.projects.add(new_id(), name=f"Project {n}", workspace_path=None)
-        made.update(_filled(tx.project(project_id)))
+        made.update(filled(tx.project(project_id)))
 
     await api.parts.stores.scopes.open(user_id).write(fill)
-    await _cite(api, user_id)
+    await api.parts.stores.database.write(cite, user_id=user_id)
     return Scene(
         api,
         {
@@ -200,89 +214,6 @@ async def _scene(api: Api) -> Scene:
             "run": shown(Kind.RUN, made["run"]),
         },
     )
-
-
-def _filled(p: ProjectTx) -> dict[str, UUID]:
-    """Agents up to 50, 50 sessions, and in the last one 50 messages of 25 runs by 25 agents, and 25 more runs."""
-    for n in range(MANY - p.agents.count()):
-        add_agent(p, AgentInput(name=f"Agent {n}"), agent_id=new_id())
-    ids = [new_id() for _ in range(MANY)]
-    for session_id in ids:
-        p.sessions.add(session_id, title="Chat", key=None, input_hash="")
-    return {"session": ids[-1], **_conversation(p, ids[-1])}
-
-
-def _conversation(p: ProjectTx, session_id: UUID) -> dict[str, UUID]:
-    parent: UUID | None = None
-    made: dict[str, UUID] = {}
-    for n, agent in enumerate(p.agents.active()[: MANY // 2]):
-        made = {"question": new_id(), "answer": new_id(), "run": new_id(), "agent": agent.id}
-        _exchange(p, session_id, Chosen(agent, RunMode.DIRECT), made, parent=parent, number=n)
-        parent = made["answer"]
-    p.sessions.advance(session_id, Advance(MANY, head_id=parent))
-    return made
-
-
-def _exchange(
-    p: ProjectTx, session_id: UUID, chosen: Chosen, ids: dict[str, UUID], *, parent: UUID | None, number: int
-) -> None:
-    """A question and its finished answer; the run waits, so that it can be stopped."""
-    p.messages.add(
-        NewMessage(
-            ids["question"],
-            session_id,
-            parent,
-            2 * number,
-            2 * number,
-            Author.USER,
-            "Question?",
-            MessageStatus.COMPLETE,
-            ids["run"],
-            None,
-        ),
-        NewMessage(
-            ids["answer"],
-            session_id,
-            ids["question"],
-            2 * number + 1,
-            2 * number + 1,
-            Author.AGENT,
-            "",
-            MessageStatus.STREAMING,
-            ids["run"],
-            chosen.ref,
-        ),
-    )
-    p.messages.complete(
-        ids["answer"],
-        status=MessageStatus.COMPLETE,
-        content="Answer.",
-        model="model",
-        usage=Usage(1, 2, 3, 4, 5),
-    )
-    p.runs.add(
-        NewRun(
-            ids["run"],
-            session_id,
-            number,
-            RunMode.DIRECT,
-            RunStatus.SUCCEEDED,
-            ids["question"],
-            ids["answer"],
-            chosen.ref,
-            None,
-            None,
-            f"key {number}",
-            "",
-        )
-    )
-
-
-async def _cite(api: Api, user_id: UUID) -> None:
-    """Give every answer a citation; nothing in the product makes them yet."""
-    citation = {"memory_id": str(new_id()), "score": 0.5, "excerpt": "Remembered."}
-    cite = sa.update(messages).where(messages.c.agent_id.is_not(None)).values(citations=[citation])
-    await api.parts.stores.database.write(lambda connection: connection.execute(cite), user_id=user_id)
 
 
 def _uuid(kind: Kind, text: str) -> UUID:

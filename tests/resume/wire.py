@@ -21,9 +21,10 @@ subscription Events($session: ID!, $after: Cursor) {
     ... on MessageDelta { messageId generation offset text }
     ... on MessageCompleted {
       messageId generation messageStatus: status content usage { ...Usage } problem
-      citations { memoryId score excerpt }
+      citations { memoryId score }
     }
     ... on MessageDeleted { messageId }
+    ... on MemoryRecalled { runId whose: agent { ...Agent } citations { memoryId score } seconds degraded }
     ... on HeadMoved { headId }
     ... on RunStarted { runId mode agent { ...Agent } confidence reason }
     ... on RunStatusChanged { runId runStatus: status problem usage { ...Usage } }
@@ -93,6 +94,11 @@ def _usage(value: object) -> Data | None:
     }
 
 
+def _citations(value: object) -> list[Data]:
+    cited = cast("list[Data]", value)
+    return [{"memoryId": _id(Kind.MEMORY, it["memory_id"]), "score": it["score"]} for it in cited]
+
+
 def _created(data: Data) -> Data:
     return {
         "messageId": _id(Kind.MESSAGE, data["message_id"]),
@@ -112,7 +118,7 @@ def _completed(data: Data) -> Data:
         "content": data["content"],
         "usage": _usage(data["usage"]),
         "problem": data["problem"],
-        "citations": data["citations"],
+        "citations": _citations(data["citations"]),
     }
 
 
@@ -123,6 +129,16 @@ def _started(data: Data) -> Data:
         "agent": _agent(data["agent"]),
         "confidence": data["confidence"],
         "reason": data["reason"],
+    }
+
+
+def _recalled(data: Data) -> Data:
+    return {
+        "runId": _id(Kind.RUN, data["run_id"]),
+        "whose": _agent(data["agent"]),
+        "citations": _citations(data["citations"]),
+        "seconds": data["seconds"],
+        "degraded": data["degraded"],
     }
 
 
@@ -142,6 +158,7 @@ _SHAPES: Mapping[str, Callable[[Data], Data]] = {
     "HeadMoved": lambda data: {"headId": _id(Kind.MESSAGE, data["head_id"])},
     "RunStarted": _started,
     "RunStatusChanged": _run_changed,
+    "MemoryRecalled": _recalled,
     "SessionRenamed": lambda data: {"title": data["title"]},
     "SessionDeleted": lambda _: {},
 }

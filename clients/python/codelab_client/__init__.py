@@ -18,17 +18,22 @@ from codelab_client.errors import (
     Unavailable,
 )
 from codelab_client.events import ProjectChange, SessionEvent
-from codelab_client.generated.enums import AgentStatus, Author, MessageStatus, RunMode, RunStatus
+from codelab_client.generated.enums import AgentStatus, Author, MemoryKind, MessageStatus, RunMode, RunStatus
 from codelab_client.generated.fragments import (
     Agent,
     AgentChanged,
     AgentDeleted,
+    AgentMemory,
     AgentRef,
     Citation,
     Deleted,
     HeadMoved,
     Heartbeat,
     History,
+    Memory,
+    MemoryHit,
+    MemoryPage,
+    MemoryRecalled,
     Message,
     MessageCompleted,
     MessageCreated,
@@ -54,7 +59,13 @@ from codelab_client.generated.fragments import (
     Usage,
     User,
 )
-from codelab_client.generated.input_types import AgentInput, AgentToolInput, ModelInput, ProjectInput
+from codelab_client.generated.input_types import (
+    AgentInput,
+    AgentToolInput,
+    MemoryFilter,
+    ModelInput,
+    ProjectInput,
+)
 from codelab_client.retries import Retries
 from codelab_client.sign_in import Tokens
 
@@ -63,6 +74,7 @@ __all__ = [
     "AgentChanged",
     "AgentDeleted",
     "AgentInput",
+    "AgentMemory",
     "AgentRef",
     "AgentStatus",
     "AgentToolInput",
@@ -80,6 +92,12 @@ __all__ = [
     "History",
     "Invalid",
     "LimitExceeded",
+    "Memory",
+    "MemoryFilter",
+    "MemoryHit",
+    "MemoryKind",
+    "MemoryPage",
+    "MemoryRecalled",
     "Message",
     "MessageCompleted",
     "MessageCreated",

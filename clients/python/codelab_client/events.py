@@ -16,6 +16,7 @@ from codelab_client.generated.fragments import (
     AgentDeleted,
     HeadMoved,
     Heartbeat,
+    MemoryRecalled,
     MessageCompleted,
     MessageCreated,
     MessageDeleted,
@@ -43,6 +44,7 @@ SessionEvent = (
     | HeadMoved
     | RunStarted
     | RunStatusChanged
+    | MemoryRecalled
     | SessionRenamed
     | SessionDeleted
     | Heartbeat

@@ -8,9 +8,14 @@ from uuid import uuid4
 from codelab_client.errors import CodelabError, NotFound, Unauthenticated
 from codelab_client.generated.fragments import (
     Agent,
+    AgentMemory,
     AgentSaved,
     Deleted,
     History,
+    Memory,
+    MemoryCleared,
+    MemoryHit,
+    MemorySaved,
     MessageSent,
     Project,
     ProjectPage,
@@ -24,7 +29,7 @@ from codelab_client.generated.fragments import (
     SessionSaved,
     System,
 )
-from codelab_client.generated.input_types import AgentInput, ProjectInput, SendMessageInput
+from codelab_client.generated.input_types import AgentInput, MemoryFilter, ProjectInput, SendMessageInput
 from codelab_client.generated.operations import Operations
 
 PAGE = 50
@@ -34,7 +39,7 @@ T = TypeVar("T")
 
 
 class Requests:
-    """Projects, agents, sessions and messages of the user who is signed in.
+    """Projects, agents, sessions, messages and memories of the user who is signed in.
 
     Attributes:
         operations: Every operation as it is, with unions for results; problems are raised here too.
@@ -159,6 +164,47 @@ class Requests:
     async def run(self, run_id: str) -> Run:
         """A run and its answer."""
         return _found(await self.operations.read_run(run_id), "run")
+
+    # Memory
+
+    async def memory(
+        self,
+        agent_id: str,
+        *,
+        only: MemoryFilter | None = None,
+        first: int = PAGE,
+        after: str | None = None,
+    ) -> AgentMemory:
+        """What an agent remembers, the newest first."""
+        agent = _found(await self.operations.read_memory(agent_id, first, only, after), "agent")
+        return agent.memory
+
+    async def search_memory(
+        self, agent_id: str, words: str, *, only: MemoryFilter | None = None, first: int = 10
+    ) -> list[MemoryHit]:
+        """What an agent remembers that fits best, the best first."""
+        agent = _found(await self.operations.search_memory(agent_id, words, first, only), "agent")
+        return list(agent.memory.search)
+
+    async def remember(self, agent_id: str, text: str, *, importance: float | None = None) -> Memory:
+        """Write a note into an agent's memory; the same text twice is one note."""
+        return payload(MemorySaved, await self.operations.remember(agent_id, text, importance)).memory
+
+    async def edit_memory(self, memory_id: str, text: str) -> Memory:
+        """Give a memory another text."""
+        return payload(MemorySaved, await self.operations.edit_memory(memory_id, text)).memory
+
+    async def pin_memory(self, memory_id: str, *, pinned: bool = True) -> Memory:
+        """Keep a memory from pruning, or not any more."""
+        return payload(MemorySaved, await self.operations.pin_memory(memory_id, pinned)).memory
+
+    async def forget_memory(self, memory_id: str) -> Deleted:
+        """Forget one memory for good."""
+        return payload(Deleted, await self.operations.forget_memory(memory_id))
+
+    async def clear_memory(self, agent_id: str) -> int:
+        """Forget all that an agent remembers; returns how much that was."""
+        return payload(MemoryCleared, await self.operations.clear_memory(agent_id)).count
 
     # The server
 

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 
 from domain.errors import Unavailable
 from graphql_api.app.metrics import OTHER, BoundedLabels, Metrics
-from graphql_api.app.scrape import QUEUE_CACHE_S, QueueDepth, Scrape
+from graphql_api.app.scrape import COUNT_CACHE_S, QueueDepth, Scrape
 from graphql_api.transport.ports import TransportKind
 
 
@@ -37,7 +37,18 @@ class World:
     def __init__(self) -> None:
         self.now_s = 100.0
         self.metrics, self.queue = Metrics(version="1.2.3"), Queue()
-        self._scrape = Scrape(self.metrics, monotonic=lambda: self.now_s, queue=self.queue.depth)
+        self.lag_s: float | Exception = 0.25
+        self._scrape = Scrape(
+            self.metrics,
+            monotonic=lambda: self.now_s,
+            queue=self.queue.depth,
+            readings={self.metrics.memory_outbox_lag_seconds: self._lag_s},
+        )
+
+    async def _lag_s(self) -> float:
+        if isinstance(self.lag_s, Exception):
+            raise self.lag_s
+        return self.lag_s
 
     async def page(self) -> httpx.Response:
         app = Starlette(routes=[self._scrape.route])
@@ -110,7 +121,7 @@ async def test_the_queue_is_counted_at_most_every_few_seconds(world: World) -> N
     assert await world.value("codelab_tasks_running_everywhere") == 3
     assert world.queue.asked == 1
 
-    world.now_s += QUEUE_CACHE_S
+    world.now_s += COUNT_CACHE_S
     await world.page()
 
     assert world.queue.asked == 2
@@ -121,6 +132,24 @@ async def test_a_lost_database_does_not_take_the_page_along(world: World, proble
     world.queue.problem = problem
 
     assert math.isnan(await world.value("codelab_tasks_waiting_everywhere"))
+
+
+async def test_what_memory_lags_behind_is_asked_for_with_the_queue(world: World) -> None:
+    assert await world.value("codelab_memory_outbox_lag_seconds") == 0.25
+
+    world.lag_s = 7.5
+    assert await world.value("codelab_memory_outbox_lag_seconds") == 0.25
+
+    world.now_s += COUNT_CACHE_S
+    assert await world.value("codelab_memory_outbox_lag_seconds") == 7.5
+
+
+@pytest.mark.parametrize("problem", [Unavailable("lost"), TimeoutError()])
+async def test_a_number_that_nobody_knows_does_not_hide_the_others(world: World, problem: Exception) -> None:
+    world.lag_s = problem
+
+    assert math.isnan(await world.value("codelab_memory_outbox_lag_seconds"))
+    assert await world.value("codelab_tasks_waiting_everywhere") == 7
 
 
 async def test_a_page_without_a_queue_needs_none() -> None:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 SCHEMA = build_schema(
     """
-    type Query { item: Item items(first: Int, last: Int): ItemPage! list: [Item!]! n: Int }
+    type Query { item: Item items(first: Int, last: Int): ItemPage! list: [Item!]!
+        found(first: Int): [Item!]! n: Int }
     type Mutation { change: Item log: Int }
     type ItemPage { nodes: [Item!]! edges: [ItemEdge!]! total: Int! }
     type ItemEdge { node: Item! at: Int }
@@ -31,7 +32,7 @@ LEAVES = {
     "Any": ["__typename"],
 }
 BRANCHES = {
-    "Query": {"item": "Item", "items": "ItemPage", "list": "Item"},
+    "Query": {"item": "Item", "items": "ItemPage", "list": "Item", "found": "Item"},
     "Mutation": {"change": "Item"},
     "ItemPage": {"nodes": "Item", "edges": "ItemEdge"},
     "ItemEdge": {"node": "Item"},
@@ -51,11 +52,14 @@ class _Fragments:
     texts: list[str]
 
 
+firsts = st.integers(0, 150).map(lambda it: f"first: {it}")
 sizes = (
     st.sampled_from(["", "first: $a", "last: $b", "first: $c", "first: null"])
-    | st.integers(0, 150).map(lambda it: f"first: {it}")
+    | firsts
     | st.integers(0, 150).map(lambda it: f"last: {it}, first: $a")
 )
+PAGED = {"items": sizes, "found": st.sampled_from(["", "first: $b"]) | firsts}
+"""Fields that take page sizes: of a connection, or of a list."""
 
 
 @st.composite
@@ -66,7 +70,7 @@ def selections(draw: st.DrawFn, on: str, depth: int, fragments: _Fragments) -> s
     ]
     branches = list(BRANCHES[on].items())
     for name, inner in draw(st.lists(st.sampled_from(branches), max_size=2)) if branches and depth else ():
-        given = draw(sizes) if name == "items" else ""
+        given = draw(PAGED[name]) if name in PAGED else ""
         arguments = f"({given})" if given else ""
         parts.append(f"{name}{arguments} {draw(selections(inner, depth - 1, fragments))}")
     for kind in draw(st.lists(st.sampled_from(["inline", "spread"]), max_size=2)) if depth else ():

@@ -24,7 +24,7 @@ from tests.graphql_api.limits.documents import SCHEMA, documents
 
 WEIGHTS = Weights(
     fields={"Item.heavy": 40, "Mutation.change": 3},
-    lists={"Item.any": 25},
+    lists={"Item.any": 25, "Query.found": 12},
     whole={"Item.named": 60},
     list_size=10,
 )
@@ -78,6 +78,9 @@ def _parsed(text: str) -> tuple[Any, OperationDefinitionNode]:
         ("{ items(first: 2) { nodes { list { name } } } }", 2 + 2 * (1 + 10)),
         ("{ items(first: 2) { ...p } } fragment p on ItemPage { nodes { ... { name } } }", 2 + 2),
         ("{ item { any { ... on Item { name } ... on Other { name n } } } }", 2 + 25 * 3),
+        ("{ found { name } }", 1 + 12),
+        ("{ found(first: null) { name } }", 1 + 12),
+        ("{ found(first: 30) { name items { total } } }", 1 + 30 * 3),
         ("{ n @skip(if: true) }", 1),
         ("mutation { change { name } log }", 3 + 1 + 1),
     ],
@@ -236,16 +239,18 @@ class _Naive:
         if node.selection_set is None or not isinstance(parent, GraphQLObjectType | GraphQLInterfaceType):
             return own
         its_type = parent.fields[node.name.value].type
-        asked = self._rows(node) if node.name.value == "items" else None
+        if node.name.value == "found":
+            return own + self._rows(node, 12) * self._selected(node.selection_set, "Item", None)
+        asked = self._rows(node, 50) if node.name.value == "items" else None
         below = self._selected(node.selection_set, get_named_type(its_type).name, asked)
         if not is_list_type(get_nullable_type(its_type)):
             return own + below
         return own + below * (rows if rows is not None else WEIGHTS.lists.get(coordinate, WEIGHTS.list_size))
 
-    def _rows(self, node: Any) -> int:
+    def _rows(self, node: Any, default: int) -> int:
         sizes = [self._value(it.value) for it in node.arguments or ()]
         asked = [it for it in sizes if it is not None]
-        return min(max(*asked, 0), 100) if asked else 50
+        return min(max(*asked, 0), 100) if asked else default
 
     def _value(self, value: Any) -> int | None:
         if value.kind == "variable":

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from graphql_api.app.main import open_parts
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
+from persistence.memory.index import PlainMemoryIndex
 from tests.graphql_api.schema.api import Api
 from tests.launchers.postgres import PostgresServer
 from tests.persistence.databases import postgres_template
@@ -36,7 +37,7 @@ async def nobody(template: tuple[PostgresServer, str] | None, tmp_path: Path) ->
         server, name = template
         more["database_url"] = SecretStr(server.url(await server.create_database(template=name)))
     settings = Settings(data_dir=tmp_path, rate_limit_per_minute=100_000, offline_tokens_per_second=0, **more)
-    async with open_parts(settings) as parts:
+    async with open_parts(settings, memory_index=PlainMemoryIndex()) as parts:
         transport = httpx.ASGITransport(Web(parts).asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             yield Api(http, parts)

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Any, cast
-from uuid import uuid4
 
-import orjson
 import pytest
 
-from graphql_api.context import Context
-from graphql_api.schema import build_schema
-from graphql_api.transport.documents import Documents
-from graphql_api.transport.errors import ErrorFormat, Refused
-from graphql_api.transport.execution import Executor, Prepared
-from graphql_api.transport.ports import OperationInfo, RequestInfo, TransportKind
 from tests.graphql_api.schema.api import REASON, Api
+from tests.graphql_api.schema.streams import next_of, stream
 
 CHANGES = """subscription ($id: ID!) { projectChanges(projectId: $id) { __typename
     ... on AgentChanged { agentId handle status version queue { running } }
@@ -27,49 +18,6 @@ EVENTS = """subscription ($id: ID!, $after: Cursor) { sessionEvents(sessionId: $
     __typename cursor at sessionId ... on MessageCompleted { content usage { cost } citations { score } }
     ... on MessageCreated { agent { handle agent { status } } } ... on SessionRenamed { title }
     ... on MessageDelta { offset text } ... on RunStarted { mode reason } ... on HeadMoved { headId } } }"""
-
-
-async def stream(
-    api: Api, document: str, *, last_event_id: str | None = None, **variables: object
-) -> AsyncIterator[Any]:
-    """The one field of each event, or the errors."""
-    assert api.token is not None
-    principal = await api.parts.identity.authenticate.authenticate(api.token)
-    limiter_left = await api.parts.limiter.peek("x", quota())
-    context = Context(
-        api.parts.services,
-        request=RequestInfo(TransportKind.SSE, "127.0.0.1", last_event_id=last_event_id),
-        principal=principal,
-        operation=OperationInfo(TransportKind.SSE),
-        allowance=limiter_left,
-    )
-    schema, errors = build_schema(), ErrorFormat(new_id=uuid4)
-    loaded = Documents(schema._schema).load(document)
-    executor, prepared = Executor(schema, errors=errors), Prepared(loaded, loaded.select(None), variables)
-    try:
-        async with executor.subscribe(prepared, context, user_id=principal.user_id) as payloads:
-            async for payload in payloads:
-                (value,) = orjson.loads(payload.text)["data"].values()
-                yield value
-    except Refused as refused:
-        yield [error["message"] for error in refused.errors]
-    finally:
-        await context.aclose()
-
-
-def quota() -> Any:
-    from datetime import timedelta
-
-    from domain.limits.ports import Quota
-
-    return Quota(100, timedelta(minutes=1))
-
-
-async def next_of(events: AsyncIterator[Any], kind: str) -> Any:
-    async with asyncio.timeout(20):
-        while (event := await anext(events))["__typename"] != kind:
-            pass
-    return event
 
 
 async def test_project_changes_begin_with_every_agent_and_go_on_with_what_happens(api: Api) -> None:

@@ -2,6 +2,7 @@
 # Source: operations
 
 __all__ = [
+    "CLEAR_MEMORY_GQL",
     "CREATE_AGENT_GQL",
     "CREATE_PROJECT_GQL",
     "CREATE_SESSION_GQL",
@@ -9,14 +10,18 @@ __all__ = [
     "DELETE_MESSAGE_GQL",
     "DELETE_PROJECT_GQL",
     "DELETE_SESSION_GQL",
+    "EDIT_MEMORY_GQL",
     "EDIT_MESSAGE_GQL",
+    "FORGET_MEMORY_GQL",
     "LOG_IN_GQL",
     "LOG_OUT_GQL",
     "ME_GQL",
+    "PIN_MEMORY_GQL",
     "PROJECTS_GQL",
     "PROJECT_CHANGES_GQL",
     "READ_AGENT_GQL",
     "READ_HISTORY_GQL",
+    "READ_MEMORY_GQL",
     "READ_PROJECT_GQL",
     "READ_RATE_LIMIT_GQL",
     "READ_RUN_GQL",
@@ -25,8 +30,10 @@ __all__ = [
     "REDEEM_SIGN_IN_LINK_GQL",
     "REFRESH_TOKENS_GQL",
     "REGISTER_GQL",
+    "REMEMBER_GQL",
     "RENAME_SESSION_GQL",
     "RETRY_RUN_GQL",
+    "SEARCH_MEMORY_GQL",
     "SEND_MESSAGE_GQL",
     "SESSIONS_GQL",
     "SESSION_EVENTS_GQL",
@@ -273,6 +280,9 @@ subscription SessionEvents($sessionId: ID!, $after: Cursor!) {
     ... on RunStatusChanged {
       ...RunStatusChanged
     }
+    ... on MemoryRecalled {
+      ...MemoryRecalled
+    }
     ... on SessionRenamed {
       ...SessionRenamed
     }
@@ -312,6 +322,21 @@ fragment Heartbeat on Heartbeat {
   cursor
   at
   sessionId
+}
+
+fragment MemoryRecalled on MemoryRecalled {
+  cursor
+  at
+  sessionId
+  runId
+  memoryAgent: agent {
+    ...AgentRef
+  }
+  citations {
+    ...Citation
+  }
+  seconds
+  degraded
 }
 
 fragment MessageCompleted on MessageCompleted {
@@ -470,6 +495,279 @@ fragment SessionListed on SessionListed {
 
 fragment SessionUnlisted on SessionUnlisted {
   sessionId
+}
+"""
+
+READ_MEMORY_GQL = """
+query ReadMemory($agentId: ID!, $first: Int!, $filter: MemoryFilter, $after: String) {
+  agent(id: $agentId) {
+    memory {
+      ...AgentMemory
+    }
+  }
+}
+
+fragment AgentMemory on AgentMemory {
+  count
+  limit
+  embedder
+  entries(first: $first, filter: $filter, after: $after) {
+    ...MemoryPage
+  }
+}
+
+fragment Memory on Memory {
+  id
+  text
+  kind
+  importance
+  pinned
+  indexed
+  createdAt
+  lastUsedAt
+  uses
+  source {
+    id
+  }
+  session {
+    id
+  }
+  supersededBy {
+    id
+  }
+}
+
+fragment MemoryPage on MemoryConnection {
+  nodes {
+    ...Memory
+  }
+  totalCount
+  pageInfo {
+    ...PageInfo
+  }
+}
+
+fragment PageInfo on PageInfo {
+  hasNextPage
+  hasPreviousPage
+  startCursor
+  endCursor
+}
+"""
+
+SEARCH_MEMORY_GQL = """
+query SearchMemory($agentId: ID!, $words: String!, $first: Int!, $filter: MemoryFilter) {
+  agent(id: $agentId) {
+    memory {
+      search(query: $words, first: $first, filter: $filter) {
+        ...MemoryHit
+      }
+    }
+  }
+}
+
+fragment Memory on Memory {
+  id
+  text
+  kind
+  importance
+  pinned
+  indexed
+  createdAt
+  lastUsedAt
+  uses
+  source {
+    id
+  }
+  session {
+    id
+  }
+  supersededBy {
+    id
+  }
+}
+
+fragment MemoryHit on MemoryHit {
+  score
+  memory {
+    ...Memory
+  }
+}
+"""
+
+REMEMBER_GQL = """
+mutation Remember($agentId: ID!, $text: String!, $importance: Float) {
+  remember(agentId: $agentId, text: $text, importance: $importance) {
+    __typename
+    ... on MemorySaved {
+      ...MemorySaved
+    }
+    ... on Invalid {
+      fields {
+        path
+        message
+      }
+    }
+    ... on LimitExceeded {
+      limit
+      retryAfterSeconds
+    }
+    ... on Problem {
+      message
+    }
+  }
+}
+
+fragment Memory on Memory {
+  id
+  text
+  kind
+  importance
+  pinned
+  indexed
+  createdAt
+  lastUsedAt
+  uses
+  source {
+    id
+  }
+  session {
+    id
+  }
+  supersededBy {
+    id
+  }
+}
+
+fragment MemorySaved on MemorySaved {
+  memory {
+    ...Memory
+  }
+}
+"""
+
+EDIT_MEMORY_GQL = """
+mutation EditMemory($memoryId: ID!, $text: String!) {
+  editMemory(memoryId: $memoryId, text: $text) {
+    __typename
+    ... on MemorySaved {
+      ...MemorySaved
+    }
+    ... on Invalid {
+      fields {
+        path
+        message
+      }
+    }
+    ... on Problem {
+      message
+    }
+  }
+}
+
+fragment Memory on Memory {
+  id
+  text
+  kind
+  importance
+  pinned
+  indexed
+  createdAt
+  lastUsedAt
+  uses
+  source {
+    id
+  }
+  session {
+    id
+  }
+  supersededBy {
+    id
+  }
+}
+
+fragment MemorySaved on MemorySaved {
+  memory {
+    ...Memory
+  }
+}
+"""
+
+PIN_MEMORY_GQL = """
+mutation PinMemory($memoryId: ID!, $pinned: Boolean!) {
+  pinMemory(memoryId: $memoryId, pinned: $pinned) {
+    __typename
+    ... on MemorySaved {
+      ...MemorySaved
+    }
+    ... on Problem {
+      message
+    }
+  }
+}
+
+fragment Memory on Memory {
+  id
+  text
+  kind
+  importance
+  pinned
+  indexed
+  createdAt
+  lastUsedAt
+  uses
+  source {
+    id
+  }
+  session {
+    id
+  }
+  supersededBy {
+    id
+  }
+}
+
+fragment MemorySaved on MemorySaved {
+  memory {
+    ...Memory
+  }
+}
+"""
+
+FORGET_MEMORY_GQL = """
+mutation ForgetMemory($memoryId: ID!) {
+  forgetMemory(memoryId: $memoryId) {
+    __typename
+    ... on Deleted {
+      ...Deleted
+    }
+    ... on Problem {
+      message
+    }
+  }
+}
+
+fragment Deleted on Deleted {
+  id
+  cancelledTasks
+}
+"""
+
+CLEAR_MEMORY_GQL = """
+mutation ClearMemory($agentId: ID!) {
+  clearMemory(agentId: $agentId) {
+    __typename
+    ... on MemoryCleared {
+      ...MemoryCleared
+    }
+    ... on Problem {
+      message
+    }
+  }
+}
+
+fragment MemoryCleared on MemoryCleared {
+  count
 }
 """
 

@@ -21,6 +21,12 @@ class Language(str, Enum):
     RU = "RU"
 
 
+class MemoryKind(str, Enum):
+    INTERACTION = "INTERACTION"
+    FACT = "FACT"
+    NOTE = "NOTE"
+
+
 class MessageStatus(str, Enum):
     STREAMING = "STREAMING"
     COMPLETE = "COMPLETE"

@@ -7,7 +7,7 @@ from typing import Optional
 from pydantic import Field
 
 from .base_model import BaseModel
-from .enums import AgentStatus, Author, MessageStatus, RunMode, RunStatus
+from .enums import AgentStatus, Author, MemoryKind, MessageStatus, RunMode, RunStatus
 
 
 class AgentTool(BaseModel):
@@ -73,6 +73,65 @@ class AgentChangedQueue(QueueState):
 
 class AgentDeleted(BaseModel):
     agent_id: str = Field(alias="agentId")
+
+
+class Memory(BaseModel):
+    id: str
+    text: str
+    kind: MemoryKind
+    importance: float
+    pinned: bool
+    indexed: bool
+    created_at: datetime = Field(alias="createdAt")
+    last_used_at: Optional[datetime] = Field(alias="lastUsedAt")
+    uses: int
+    source: Optional["MemorySource"]
+    session: Optional["MemorySession"]
+    superseded_by: Optional["MemorySupersededBy"] = Field(alias="supersededBy")
+
+
+class MemorySource(BaseModel):
+    id: str
+
+
+class MemorySession(BaseModel):
+    id: str
+
+
+class MemorySupersededBy(BaseModel):
+    id: str
+
+
+class PageInfo(BaseModel):
+    has_next_page: bool = Field(alias="hasNextPage")
+    has_previous_page: bool = Field(alias="hasPreviousPage")
+    start_cursor: Optional[str] = Field(alias="startCursor")
+    end_cursor: Optional[str] = Field(alias="endCursor")
+
+
+class MemoryPage(BaseModel):
+    nodes: list["MemoryPageNodes"]
+    total_count: int = Field(alias="totalCount")
+    page_info: "MemoryPagePageInfo" = Field(alias="pageInfo")
+
+
+class MemoryPageNodes(Memory):
+    pass
+
+
+class MemoryPagePageInfo(PageInfo):
+    pass
+
+
+class AgentMemory(BaseModel):
+    count: int
+    limit: int
+    embedder: str
+    entries: "AgentMemoryEntries"
+
+
+class AgentMemoryEntries(MemoryPage):
+    pass
 
 
 class AgentRef(BaseModel):
@@ -147,13 +206,6 @@ class MessageUsage(Usage):
     pass
 
 
-class PageInfo(BaseModel):
-    has_next_page: bool = Field(alias="hasNextPage")
-    has_previous_page: bool = Field(alias="hasPreviousPage")
-    start_cursor: Optional[str] = Field(alias="startCursor")
-    end_cursor: Optional[str] = Field(alias="endCursor")
-
-
 class MessagePage(BaseModel):
     nodes: list["MessagePageNodes"]
     page_info: "MessagePagePageInfo" = Field(alias="pageInfo")
@@ -186,6 +238,46 @@ class HistoryMessages(MessagePage):
 
 class LoggedOut(BaseModel):
     count: int
+
+
+class MemoryCleared(BaseModel):
+    count: int
+
+
+class MemoryHit(BaseModel):
+    score: float
+    memory: "MemoryHitMemory"
+
+
+class MemoryHitMemory(Memory):
+    pass
+
+
+class MemoryRecalled(BaseModel):
+    cursor: str
+    at: datetime
+    session_id: str = Field(alias="sessionId")
+    run_id: str = Field(alias="runId")
+    memory_agent: "MemoryRecalledMemoryAgent" = Field(alias="memoryAgent")
+    citations: list["MemoryRecalledCitations"]
+    seconds: float
+    degraded: bool
+
+
+class MemoryRecalledMemoryAgent(AgentRef):
+    pass
+
+
+class MemoryRecalledCitations(Citation):
+    pass
+
+
+class MemorySaved(BaseModel):
+    memory: "MemorySavedMemory"
+
+
+class MemorySavedMemory(Memory):
+    pass
 
 
 class MessageCompleted(BaseModel):
@@ -453,6 +545,10 @@ QueueState.model_rebuild()
 Agent.model_rebuild()
 AgentChanged.model_rebuild()
 AgentDeleted.model_rebuild()
+Memory.model_rebuild()
+PageInfo.model_rebuild()
+MemoryPage.model_rebuild()
+AgentMemory.model_rebuild()
 AgentRef.model_rebuild()
 AgentSaved.model_rebuild()
 Citation.model_rebuild()
@@ -461,11 +557,14 @@ HeadMoved.model_rebuild()
 Heartbeat.model_rebuild()
 Usage.model_rebuild()
 Message.model_rebuild()
-PageInfo.model_rebuild()
 MessagePage.model_rebuild()
 Session.model_rebuild()
 History.model_rebuild()
 LoggedOut.model_rebuild()
+MemoryCleared.model_rebuild()
+MemoryHit.model_rebuild()
+MemoryRecalled.model_rebuild()
+MemorySaved.model_rebuild()
 MessageCompleted.model_rebuild()
 MessageCreated.model_rebuild()
 MessageDeleted.model_rebuild()

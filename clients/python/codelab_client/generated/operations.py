@@ -5,6 +5,11 @@ from collections.abc import AsyncIterator
 from typing import Any, Optional, Union
 
 from .base_model import UNSET, UnsetType
+from .clear_memory import (
+    ClearMemory,
+    ClearMemoryClearMemoryMemoryCleared,
+    ClearMemoryClearMemoryNotFound,
+)
 from .create_agent import (
     CreateAgent,
     CreateAgentCreateAgentAgentSaved,
@@ -50,6 +55,7 @@ from .delete_session import (
     DeleteSessionDeleteSessionNotFound,
 )
 from .documents import (
+    CLEAR_MEMORY_GQL,
     CREATE_AGENT_GQL,
     CREATE_PROJECT_GQL,
     CREATE_SESSION_GQL,
@@ -57,14 +63,18 @@ from .documents import (
     DELETE_MESSAGE_GQL,
     DELETE_PROJECT_GQL,
     DELETE_SESSION_GQL,
+    EDIT_MEMORY_GQL,
     EDIT_MESSAGE_GQL,
+    FORGET_MEMORY_GQL,
     LOG_IN_GQL,
     LOG_OUT_GQL,
     ME_GQL,
+    PIN_MEMORY_GQL,
     PROJECT_CHANGES_GQL,
     PROJECTS_GQL,
     READ_AGENT_GQL,
     READ_HISTORY_GQL,
+    READ_MEMORY_GQL,
     READ_PROJECT_GQL,
     READ_RATE_LIMIT_GQL,
     READ_RUN_GQL,
@@ -73,14 +83,22 @@ from .documents import (
     REDEEM_SIGN_IN_LINK_GQL,
     REFRESH_TOKENS_GQL,
     REGISTER_GQL,
+    REMEMBER_GQL,
     RENAME_SESSION_GQL,
     RETRY_RUN_GQL,
+    SEARCH_MEMORY_GQL,
     SEND_MESSAGE_GQL,
     SESSION_EVENTS_GQL,
     SESSIONS_GQL,
     STOP_RUN_GQL,
     UPDATE_AGENT_GQL,
     UPDATE_PROJECT_GQL,
+)
+from .edit_memory import (
+    EditMemory,
+    EditMemoryEditMemoryInvalid,
+    EditMemoryEditMemoryMemorySaved,
+    EditMemoryEditMemoryNotFound,
 )
 from .edit_message import (
     EditMessage,
@@ -91,7 +109,12 @@ from .edit_message import (
     EditMessageEditMessageNotFound,
     EditMessageEditMessageUnavailable,
 )
-from .input_types import AgentInput, ProjectInput, SendMessageInput
+from .forget_memory import (
+    ForgetMemory,
+    ForgetMemoryForgetMemoryDeleted,
+    ForgetMemoryForgetMemoryNotFound,
+)
+from .input_types import AgentInput, MemoryFilter, ProjectInput, SendMessageInput
 from .log_in import (
     LogIn,
     LogInLogInInvalid,
@@ -101,6 +124,11 @@ from .log_in import (
 from .log_out import LogOut, LogOutLogOutInvalid, LogOutLogOutLoggedOut
 from .me import Me, MeMe
 from .operation_base import OperationBase
+from .pin_memory import (
+    PinMemory,
+    PinMemoryPinMemoryMemorySaved,
+    PinMemoryPinMemoryNotFound,
+)
 from .project_changes import (
     ProjectChanges,
     ProjectChangesProjectChangesAgentChanged,
@@ -112,6 +140,7 @@ from .project_changes import (
 from .projects import Projects, ProjectsMe
 from .read_agent import ReadAgent, ReadAgentAgent
 from .read_history import ReadHistory, ReadHistorySession
+from .read_memory import ReadMemory, ReadMemoryAgent
 from .read_project import ReadProject, ReadProjectProject
 from .read_rate_limit import ReadRateLimit, ReadRateLimitRateLimit
 from .read_run import ReadRun, ReadRunRun
@@ -136,6 +165,13 @@ from .register import (
     RegisterSignedInLimitExceeded,
     RegisterSignedInSignedIn,
 )
+from .remember import (
+    Remember,
+    RememberRememberInvalid,
+    RememberRememberLimitExceeded,
+    RememberRememberMemorySaved,
+    RememberRememberNotFound,
+)
 from .rename_session import (
     RenameSession,
     RenameSessionRenameSessionInvalid,
@@ -151,6 +187,7 @@ from .retry_run import (
     RetryRunRetryRunNotFound,
     RetryRunRetryRunUnavailable,
 )
+from .search_memory import SearchMemory, SearchMemoryAgent
 from .send_message import (
     SendMessage,
     SendMessageSendMessageConflict,
@@ -164,6 +201,7 @@ from .session_events import (
     SessionEvents,
     SessionEventsSessionEventsHeadMoved,
     SessionEventsSessionEventsHeartbeat,
+    SessionEventsSessionEventsMemoryRecalled,
     SessionEventsSessionEventsMessageCompleted,
     SessionEventsSessionEventsMessageCreated,
     SessionEventsSessionEventsMessageDeleted,
@@ -270,6 +308,7 @@ class Operations(OperationBase):
             SessionEventsSessionEventsSessionEvent,
             SessionEventsSessionEventsHeadMoved,
             SessionEventsSessionEventsHeartbeat,
+            SessionEventsSessionEventsMemoryRecalled,
             SessionEventsSessionEventsMessageCompleted,
             SessionEventsSessionEventsMessageCreated,
             SessionEventsSessionEventsMessageDeleted,
@@ -309,6 +348,131 @@ class Operations(OperationBase):
             **kwargs,
         ):
             yield ProjectChanges.model_validate(data).project_changes
+
+    async def read_memory(
+        self,
+        agent_id: str,
+        first: int,
+        filter_: Union[Optional[MemoryFilter], UnsetType] = UNSET,
+        after: Union[Optional[str], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> Optional[ReadMemoryAgent]:
+        variables: dict[str, object] = {
+            "agentId": agent_id,
+            "first": first,
+            "filter": filter_,
+            "after": after,
+        }
+        response = await self.execute(
+            query=READ_MEMORY_GQL,
+            operation_name="ReadMemory",
+            variables=variables,
+            **kwargs,
+        )
+        data = self.get_data(response)
+        return ReadMemory.model_validate(data).agent
+
+    async def search_memory(
+        self,
+        agent_id: str,
+        words: str,
+        first: int,
+        filter_: Union[Optional[MemoryFilter], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> Optional[SearchMemoryAgent]:
+        variables: dict[str, object] = {
+            "agentId": agent_id,
+            "words": words,
+            "first": first,
+            "filter": filter_,
+        }
+        response = await self.execute(
+            query=SEARCH_MEMORY_GQL,
+            operation_name="SearchMemory",
+            variables=variables,
+            **kwargs,
+        )
+        data = self.get_data(response)
+        return SearchMemory.model_validate(data).agent
+
+    async def remember(
+        self,
+        agent_id: str,
+        text: str,
+        importance: Union[Optional[float], UnsetType] = UNSET,
+        **kwargs: Any,
+    ) -> Union[
+        RememberRememberMemorySaved,
+        RememberRememberNotFound,
+        RememberRememberInvalid,
+        RememberRememberLimitExceeded,
+    ]:
+        variables: dict[str, object] = {
+            "agentId": agent_id,
+            "text": text,
+            "importance": importance,
+        }
+        response = await self.execute(
+            query=REMEMBER_GQL, operation_name="Remember", variables=variables, **kwargs
+        )
+        data = self.get_data(response)
+        return Remember.model_validate(data).remember
+
+    async def edit_memory(
+        self, memory_id: str, text: str, **kwargs: Any
+    ) -> Union[
+        EditMemoryEditMemoryMemorySaved,
+        EditMemoryEditMemoryNotFound,
+        EditMemoryEditMemoryInvalid,
+    ]:
+        variables: dict[str, object] = {"memoryId": memory_id, "text": text}
+        response = await self.execute(
+            query=EDIT_MEMORY_GQL,
+            operation_name="EditMemory",
+            variables=variables,
+            **kwargs,
+        )
+        data = self.get_data(response)
+        return EditMemory.model_validate(data).edit_memory
+
+    async def pin_memory(
+        self, memory_id: str, pinned: bool, **kwargs: Any
+    ) -> Union[PinMemoryPinMemoryMemorySaved, PinMemoryPinMemoryNotFound]:
+        variables: dict[str, object] = {"memoryId": memory_id, "pinned": pinned}
+        response = await self.execute(
+            query=PIN_MEMORY_GQL,
+            operation_name="PinMemory",
+            variables=variables,
+            **kwargs,
+        )
+        data = self.get_data(response)
+        return PinMemory.model_validate(data).pin_memory
+
+    async def forget_memory(
+        self, memory_id: str, **kwargs: Any
+    ) -> Union[ForgetMemoryForgetMemoryDeleted, ForgetMemoryForgetMemoryNotFound]:
+        variables: dict[str, object] = {"memoryId": memory_id}
+        response = await self.execute(
+            query=FORGET_MEMORY_GQL,
+            operation_name="ForgetMemory",
+            variables=variables,
+            **kwargs,
+        )
+        data = self.get_data(response)
+        return ForgetMemory.model_validate(data).forget_memory
+
+    async def clear_memory(
+        self, agent_id: str, **kwargs: Any
+    ) -> Union[ClearMemoryClearMemoryMemoryCleared, ClearMemoryClearMemoryNotFound]:
+        variables: dict[str, object] = {"agentId": agent_id}
+        response = await self.execute(
+            query=CLEAR_MEMORY_GQL,
+            operation_name="ClearMemory",
+            variables=variables,
+            **kwargs,
+        )
+        data = self.get_data(response)
+        return ClearMemory.model_validate(data).clear_memory
 
     async def read_run(self, id: str, **kwargs: Any) -> Optional[ReadRunRun]:
         variables: dict[str, object] = {"id": id}

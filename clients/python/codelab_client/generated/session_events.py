@@ -9,6 +9,9 @@ from .base_model import BaseModel
 from .fragments import (  # noqa: F401
     HeadMoved,
     Heartbeat,
+    MemoryRecalled,
+    MemoryRecalledCitations,
+    MemoryRecalledMemoryAgent,
     MessageCompleted,
     MessageCompletedCitations,
     MessageCompletedUsage,
@@ -31,6 +34,7 @@ class SessionEvents(BaseModel):
         "SessionEventsSessionEventsSessionEvent",
         "SessionEventsSessionEventsHeadMoved",
         "SessionEventsSessionEventsHeartbeat",
+        "SessionEventsSessionEventsMemoryRecalled",
         "SessionEventsSessionEventsMessageCompleted",
         "SessionEventsSessionEventsMessageCreated",
         "SessionEventsSessionEventsMessageDeleted",
@@ -55,6 +59,11 @@ class SessionEventsSessionEventsHeadMoved(HeadMoved):
 
 class SessionEventsSessionEventsHeartbeat(Heartbeat):
     typename__: Literal["Heartbeat"] = Field(alias="__typename")
+    cursor: str
+
+
+class SessionEventsSessionEventsMemoryRecalled(MemoryRecalled):
+    typename__: Literal["MemoryRecalled"] = Field(alias="__typename")
     cursor: str
 
 

@@ -1,0 +1,224 @@
+"""Puts memory together: what compares texts, the index of the matrix, and what keeps both up to date."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from domain.memory.ports import IndexUnavailable
+from domain.memory.projector import Projector
+from domain.memory.prune import Prune
+from domain.memory.rebuild import Rebuild
+from domain.memory.recall import Recall
+from domain.memory.remember import Remember
+from domain.memory.remind import Remind
+from graphql_api.app.identity import new_id
+from graphql_api.app.observed_index import ObservedIndex
+from graphql_api.app.stores import utc_now
+
+if TYPE_CHECKING:
+    from contextlib import AsyncExitStack
+    from uuid import UUID
+
+    from domain.memory.ports import (
+        Embedder,
+        IndexHit,
+        IndexQuery,
+        Likeness,
+        MemoryIndex,
+        Outbox,
+        Point,
+        Space,
+        Tenant,
+        Vector,
+    )
+    from graphql_api.app.metrics import Metrics
+    from graphql_api.app.settings import Settings
+    from graphql_api.app.stores import Stores
+
+INDEX_FOLDER = "memory"
+log = structlog.get_logger("codelab.memory")
+
+
+class AbsentIndex:
+    """No index: nothing is found, and what it should hear waits in the outbox until there is one."""
+
+    async def open(self, space: Space) -> bool:
+        """Nothing to open."""
+        del space
+        return True
+
+    async def upsert(self, space: Space, tenant: Tenant, points: Sequence[Point]) -> None:
+        """Refuse."""
+        del space, tenant, points
+        raise IndexUnavailable("There is no memory index in this deployment.")
+
+    async def delete(self, space: Space, tenant: Tenant, memory_ids: Collection[UUID]) -> None:
+        """Refuse."""
+        del space, tenant, memory_ids
+        raise IndexUnavailable("There is no memory index in this deployment.")
+
+    async def drop(self, space: Space, tenant: Tenant) -> None:
+        """Refuse."""
+        del space, tenant
+        raise IndexUnavailable("There is no memory index in this deployment.")
+
+    async def search(self, space: Space, tenant: Tenant, query: IndexQuery) -> Sequence[IndexHit]:
+        """Find nothing."""
+        del space, tenant, query
+        return ()
+
+    async def alike(self, space: Space, tenant: Tenant, dense: Vector, *, limit: int) -> Sequence[Likeness]:
+        """Find nothing."""
+        del space, tenant, dense, limit
+        return ()
+
+    async def count(self, space: Space, tenant: Tenant | None = None) -> int:
+        """None."""
+        del space, tenant
+        return 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryParts:
+    """Memory, for the use cases and for operations. Without `has_index` nothing is found."""
+
+    recall: Recall
+    remember: Remember
+    remind: Remind
+    prune: Prune
+    limit: int
+    has_index: bool
+    _index: MemoryIndex
+    _embedder: Embedder
+    _outbox: Outbox
+    _projector: Projector
+
+    async def keep_up(self) -> None:
+        """Let the index hear of everything until cancelled."""
+        await self._projector.run()
+
+    async def answers(self) -> bool:
+        """Whether searches are answered just now."""
+        await self.points()
+        return True
+
+    async def points(self) -> int:
+        """Memories in the index, of all agents.
+
+        Raises:
+            IndexUnavailable: it does not answer.
+        """
+        return await self._index.count(self._embedder.space)
+
+    async def lag_s(self) -> float:
+        """The age of what the index has not heard of yet, in seconds; 0 when it has heard of everything.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        return await self._outbox.lag_s()
+
+
+async def memory_parts(
+    settings: Settings,
+    stores: Stores,
+    stack: AsyncExitStack,
+    *,
+    metrics: Metrics,
+    index: MemoryIndex | None = None,
+) -> MemoryParts:
+    """Everything of memory; the stack ends the index's process behind those who write to it.
+
+    Without a given `index` it is the one of the settings' matrix.
+    """
+    chosen = index or await _index(settings, stack, metrics)
+    index = ObservedIndex(chosen, metrics=metrics, monotonic=time.monotonic)
+    embedder = _embedder(settings, stack)
+    recall = Recall(index=index, embedder=embedder, clock=utc_now)
+    return MemoryParts(
+        recall=recall,
+        remember=Remember(new_id=new_id, limit=settings.memory_limit),
+        remind=Remind(
+            recall, recalled=metrics.memories_recalled.inc, without=metrics.answers_without_memory.inc
+        ),
+        prune=Prune(
+            tenants=stores.unowned,
+            scopes=stores.scopes,
+            limit=settings.memory_limit,
+            pruned=metrics.memories_pruned.inc,
+        ),
+        limit=settings.memory_limit,
+        has_index=not isinstance(chosen, AbsentIndex),
+        _index=index,
+        _embedder=embedder,
+        _outbox=stores.unowned,
+        _projector=Projector(
+            outbox=stores.unowned,
+            scopes=stores.scopes,
+            index=index,
+            embedder=embedder,
+            hints=stores.hints,
+            rebuild=Rebuild(tenants=stores.unowned, scopes=stores.scopes),
+        ),
+    )
+
+
+async def _index(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> MemoryIndex:
+    """A Qdrant server where one is named, the process of the embedded matrix, or none."""
+    if settings.qdrant_url is not None:
+        return _server(settings, stack, metrics)
+    if not (settings.embedded and settings.runs_tasks):
+        return AbsentIndex()
+    from persistence.qdrant.edge_index import EdgeMemoryIndex
+    from persistence.qdrant.process import IndexProcess
+
+    process = IndexProcess(settings.data_dir / INDEX_FOLDER)
+    try:
+        await process.start()
+    except IndexUnavailable as problem:
+        log.warning("agents answer without memory: its index does not start", problem=problem.message)
+        return AbsentIndex()
+    stack.push_async_callback(process.aclose)
+    return EdgeMemoryIndex(process, on_violation=metrics.isolation_violations.inc)
+
+
+def _server(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> MemoryIndex:
+    from persistence.qdrant.server_index import ServerMemoryIndex, qdrant_client
+
+    key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else None
+    client = qdrant_client(settings.qdrant_url or "", api_key=key)
+    stack.push_async_callback(client.close)
+    return ServerMemoryIndex(client, on_violation=metrics.isolation_violations.inc)
+
+
+def _embedder(settings: Settings, stack: AsyncExitStack) -> Embedder:
+    if settings.openai_api_key is None or settings.embedding_model is None:
+        from integrations.embeddings.lexical import LexicalEmbedder
+
+        return LexicalEmbedder()
+    from integrations.embeddings.openai import OpenAiEmbedder
+    from integrations.embeddings.settings import EmbeddingSettings
+    from integrations.models.settings import OpenAiSettings
+
+    endpoint = OpenAiSettings(
+        api_key=settings.openai_api_key.get_secret_value(),
+        model=settings.embedding_model,
+        base_url=settings.openai_base_url,
+        connect_timeout_s=settings.model_connect_timeout_seconds,
+        total_timeout_s=EMBEDDING_S,
+        max_attempts=settings.model_max_attempts,
+    )
+    wanted = EmbeddingSettings(endpoint, dimension=settings.embedding_dimension)
+    embedder = OpenAiEmbedder(wanted, clock=utc_now)
+    stack.push_async_callback(embedder.aclose)
+    embedder.warm_up()
+    return embedder
+
+
+EMBEDDING_S = 60.0
+"""The longest call for vectors, all attempts together."""
