@@ -12,7 +12,8 @@ from domain.models.ports import ModelProblem, ModelProblemKind
 from domain.ports import Clock
 from integrations.embeddings.settings import EmbeddingSettings
 from integrations.embeddings.vectors import Kept, VectorCache, normalised
-from integrations.models.retries import Jitter, backoff_s
+from integrations.models.late import LateClient
+from integrations.models.retries import Jitter, pause_s
 
 if TYPE_CHECKING:
     from integrations.embeddings.langchain_client import EmbeddingClient
@@ -56,7 +57,7 @@ class OpenAiEmbedder:
         self._jitter = jitter
         self._cache = VectorCache(settings.cached_vectors)
         self._requests = asyncio.Semaphore(settings.max_requests)
-        self._loading: asyncio.Task[EmbeddingClient] | None = None
+        self._client = LateClient(self._load, name="load-embedding-client")
 
     @property
     def space(self) -> Space:
@@ -70,17 +71,11 @@ class OpenAiEmbedder:
 
     def warm_up(self) -> None:
         """Begin loading the client in the background; calling it again does nothing."""
-        _ = self._client_loading()
+        self._client.warm_up()
 
     async def aclose(self) -> None:
         """Close all connections; calls that are still open fail."""
-        if self._loading is None:
-            return
-        if not self._loading.done():
-            self._loading.cancel()
-            await asyncio.wait([self._loading])
-        elif self._loading.exception() is None:
-            await self._loading.result().aclose()
+        await self._client.aclose()
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         """One vector for each text, in order; what came before a failure is not asked for again.
@@ -91,7 +86,7 @@ class OpenAiEmbedder:
         _check_sendable(texts)
         vectors = self._cache.find(texts)
         if missing := [text for text in dict.fromkeys(texts) if text not in vectors]:
-            client = await asyncio.shield(self._client_loading())
+            client = await self._client.get()
             try:
                 async with asyncio.timeout(self._settings.endpoint.total_timeout_s):
                     vectors |= await self._fetched(client, missing)
@@ -169,17 +164,9 @@ class OpenAiEmbedder:
 
     def _wait_s(self, problem: ModelProblem, attempt: int) -> float | None:
         """Seconds until the next attempt; None when this problem is the last word."""
-        endpoint = self._settings.endpoint
-        if problem.kind not in _TRIED_AGAIN or attempt >= endpoint.max_attempts:
+        if problem.kind not in _TRIED_AGAIN:
             return None
-        if (asked_s := problem.retry_after_s) is None:
-            return backoff_s(endpoint, attempt=attempt, jitter=self._jitter)
-        return asked_s if asked_s <= endpoint.retry_after_cap_s else None
-
-    def _client_loading(self) -> asyncio.Task[EmbeddingClient]:
-        if self._loading is None:
-            self._loading = asyncio.create_task(asyncio.to_thread(self._load), name="load-embedding-client")
-        return self._loading
+        return pause_s(self._settings.endpoint, problem, attempt=attempt, jitter=self._jitter)
 
     def _load(self) -> EmbeddingClient:
         """Import the library; runs in a thread."""

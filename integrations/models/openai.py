@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from domain.models.entities import ModelChunk, ModelFinished, ModelRequest, TextDelta
 from domain.models.ports import ModelProblem, ModelProblemKind
 from domain.ports import Clock
+from integrations.models.late import LateClient
 from integrations.models.pieces import Answer, Piece
 from integrations.models.prices import ModelPrices
-from integrations.models.retries import Jitter, backoff_s
+from integrations.models.retries import Jitter, pause_s
 from integrations.models.settings import OpenAiSettings
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class OpenAiModel:
         self._clock = clock
         self._sleep = sleep
         self._jitter = jitter
-        self._loading: asyncio.Task[EndpointClient] | None = None
+        self._client = LateClient(self._load, name="load-model-client")
 
     @property
     def default_name(self) -> str:
@@ -56,17 +57,11 @@ class OpenAiModel:
 
     def warm_up(self) -> None:
         """Begin loading the client in the background; calling it again does nothing."""
-        _ = self._client_loading()
+        self._client.warm_up()
 
     async def aclose(self) -> None:
         """Close all connections; streams that are still open fail."""
-        if self._loading is None:
-            return
-        if not self._loading.done():
-            self._loading.cancel()
-            await asyncio.wait([self._loading])
-        elif self._loading.exception() is None:
-            await self._loading.result().aclose()
+        await self._client.aclose()
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
         """Answer `request`; see the gateway's port."""
@@ -78,7 +73,7 @@ class OpenAiModel:
 
     async def _attempts(self, request: ModelRequest, answer: Answer) -> AsyncGenerator[str, None]:
         """Try until something has arrived, the attempts are used up or the total time is over."""
-        client = await self._client()
+        client = await self._client.get()
         deadline = _now() + self._settings.total_timeout_s
         attempt = 1
         while True:
@@ -97,12 +92,9 @@ class OpenAiModel:
 
     def _wait_s(self, problem: ModelProblem, answer: Answer, attempt: int) -> float | None:
         """Seconds until the next attempt; None when this problem is the last word."""
-        if answer.started or problem.kind not in _TRIED_AGAIN or attempt >= self._settings.max_attempts:
+        if answer.started or problem.kind not in _TRIED_AGAIN:
             return None
-        asked_s = problem.retry_after_s
-        if asked_s is None:
-            return backoff_s(self._settings, attempt=attempt, jitter=self._jitter)
-        return asked_s if asked_s <= self._settings.retry_after_cap_s else None
+        return pause_s(self._settings, problem, attempt=attempt, jitter=self._jitter)
 
     async def _attempt(
         self, client: EndpointClient, request: ModelRequest, answer: Answer, deadline: float
@@ -173,15 +165,6 @@ class OpenAiModel:
             price_known=cost.known,
             tool_calls=answer.tool_calls(),
         )
-
-    async def _client(self) -> EndpointClient:
-        """The loaded client; a caller that is cancelled leaves the loading to the others."""
-        return await asyncio.shield(self._client_loading())
-
-    def _client_loading(self) -> asyncio.Task[EndpointClient]:
-        if self._loading is None:
-            self._loading = asyncio.create_task(asyncio.to_thread(self._load), name="load-model-client")
-        return self._loading
 
     def _load(self) -> EndpointClient:
         """Import the library and the price list; runs in a thread."""

@@ -6,11 +6,24 @@ from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+from domain.models.ports import ModelProblem
 from domain.ports import Clock
 from integrations.models.settings import OpenAiSettings
 
 Jitter = Callable[[], float]
 """A random number in [0, 1)."""
+
+
+def pause_s(settings: OpenAiSettings, problem: ModelProblem, *, attempt: int, jitter: Jitter) -> float | None:
+    """Seconds until the attempt after this one (from 1); None when there is none.
+
+    What the endpoint asks for is waited, unless it is longer than a caller should wait.
+    """
+    if attempt >= settings.max_attempts:
+        return None
+    if (asked_s := problem.retry_after_s) is None:
+        return backoff_s(settings, attempt=attempt, jitter=jitter)
+    return asked_s if asked_s <= settings.retry_after_cap_s else None
 
 
 def backoff_s(settings: OpenAiSettings, *, attempt: int, jitter: Jitter) -> float:
