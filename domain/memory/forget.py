@@ -9,6 +9,9 @@ from domain.memory.hints import wake
 from domain.memory.remember import found
 from domain.scopes import UserScope, UserTx
 
+BATCH = 500
+"""Memories removed in one transaction."""
+
 
 async def forget_memory(scope: UserScope, memory_id: UUID) -> None:
     """Remove a memory for good, from the index too.
@@ -29,6 +32,9 @@ async def forget_memory(scope: UserScope, memory_id: UUID) -> None:
 async def clear_memory(scope: UserScope, agent_id: UUID) -> int:
     """Remove all that an agent remembers, pinned or not; returns how much that was.
 
+    It goes in small transactions, so that a large memory keeps nobody waiting; what was removed before a
+    failure stays removed.
+
     Raises:
         NotFound: no such agent.
     """
@@ -38,8 +44,11 @@ async def clear_memory(scope: UserScope, agent_id: UUID) -> int:
         if project_id is None:
             raise NotFound("agent")
         p = tx.project(project_id)
-        count = p.memories.forget_agent(agent_id)
+        count = p.memories.forget_some(agent_id, limit=BATCH)
         wake(p)
         return count
 
-    return await scope.write(work)
+    cleared = 0
+    while count := await scope.write(work):
+        cleared += count
+    return cleared

@@ -239,8 +239,8 @@ class MemoryRows(Protocol):
     def forget_session(self, session_id: UUID) -> int:
         """Remove what was learned in a session."""
 
-    def forget_agent(self, agent_id: UUID) -> int:
-        """Remove all that an agent remembers; returns how many there were."""
+    def forget_some(self, agent_id: UUID, *, limit: int) -> int:
+        """Remove up to `limit` of what an agent remembers; returns how many there were."""
 
     def drop(self, agent_id: UUID) -> None:
         """Let the index forget an agent that is being deleted; the rows go with the agent's own."""

@@ -86,7 +86,7 @@ class Projector:
             self._wake.clear()
             try:
                 await self._open()
-                while await self.round():
+                while await self.round() and self._is_open:
                     pass
             except Unavailable as problem:
                 log.warning("the index's writer waits: %s", problem.message)

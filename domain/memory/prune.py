@@ -48,20 +48,21 @@ class Prune:
 
     async def _prune(self, tenant: Tenant) -> int:
         scope, gone = self._scopes.open(tenant.user_id), 0
-        count = await scope.read_once(
-            lambda tx: tx.project(tenant.project_id).memories.count(tenant.agent_id)
-        )
-        if count < BEGIN * self._limit:
+        if await scope.read_once(partial(_count, tenant=tenant)) < BEGIN * self._limit:
             return 0
-        excess = count - int(END * self._limit)
-        while left := excess - gone:
-            forgotten = await scope.write(partial(_forget, tenant=tenant, most=min(left, BATCH)))
+        # counted again each time: others may prune the same memory
+        while (excess := await scope.read_once(partial(_count, tenant=tenant)) - int(END * self._limit)) > 0:
+            forgotten = await scope.write(partial(_forget, tenant=tenant, most=min(excess, BATCH)))
             if not forgotten:
                 break  # all that is left is pinned
             gone += forgotten
         self._pruned(gone)
         log.info("a memory was pruned", extra={"agent_id": str(tenant.agent_id), "memories": gone})
         return gone
+
+
+def _count(tx: UserTx, *, tenant: Tenant) -> int:
+    return tx.project(tenant.project_id).memories.count(tenant.agent_id)
 
 
 def _forget(tx: UserTx, *, tenant: Tenant, most: int) -> int:

@@ -114,7 +114,6 @@ _USED = update(t).where(t.c.id.in_(any_of("ids"))).values(uses=t.c.uses + 1, las
 _FORGET = delete(t).where(t.c.id.in_(any_of("ids"))).returning(*_HEARD)
 _FORGET_MESSAGES = delete(t).where(t.c.message_id.in_(any_of("ids"))).returning(*_HEARD)
 _FORGET_SESSION = delete(t).where(t.c.session_id == param("session")).returning(*_HEARD)
-_FORGET_AGENT = delete(t).where(_AGENT)
 _MOST_USES = 10
 _VALUE = t.c.importance + 0.05 * sa.case((t.c.uses < _MOST_USES, t.c.uses), else_=_MOST_USES)
 """What pruning weighs before age: ten uses count as much as the step from no importance to half of it."""
@@ -204,10 +203,8 @@ class SqlMemories:
     def forget_session(self, session_id: UUID) -> int:
         return self._tell(self._rows.all(_FORGET_SESSION, session=session_id))
 
-    def forget_agent(self, agent_id: UUID) -> int:
-        count = self._rows.run(_FORGET_AGENT, agent=agent_id)
-        self.drop(agent_id)
-        return count
+    def forget_some(self, agent_id: UUID, *, limit: int) -> int:
+        return self.forget(self._next(agent_id, after=None, limit=limit))
 
     def drop(self, agent_id: UUID) -> None:
         self._outbox.tell_of_ours([(agent_id, agent_id)])
@@ -219,14 +216,16 @@ class SqlMemories:
         return self._rows.one(_ANY, agent=agent_id) is not None
 
     def retell(self, agent_id: UUID, *, after: UUID | None, limit: int) -> UUID | None:
-        first = after or UUID(int=0)
-        ids = [row[0] for row in self._rows.all(_NEXT, agent=agent_id, after=first, limit=limit)]
+        ids = self._next(agent_id, after=after, limit=limit)
         if not ids:
             return None
         self._rows.run(_UNHEARD, ids=ids)
         self._outbox.tell([(memory_id, agent_id) for memory_id in ids])
-        last: UUID = ids[-1]
-        return last
+        return ids[-1]
+
+    def _next(self, agent_id: UUID, *, after: UUID | None, limit: int) -> Sequence[UUID]:
+        first = after or UUID(int=0)
+        return [row[0] for row in self._rows.all(_NEXT, agent=agent_id, after=first, limit=limit)]
 
     def least_valuable(self, agent_id: UUID, *, limit: int) -> Sequence[UUID]:
         return [row[0] for row in self._rows.all(_LEAST, agent=agent_id, limit=limit)]

@@ -230,7 +230,7 @@ OF_PROJECTS: Mapping[str, ProjectProbe] = {
     "MemoryRows.forget": lambda p, it: p.memories.forget([it.memory]),
     "MemoryRows.forget_messages": lambda p, it: p.memories.forget_messages([it.answer]),
     "MemoryRows.forget_session": lambda p, it: p.memories.forget_session(it.session),
-    "MemoryRows.forget_agent": lambda p, it: p.memories.forget_agent(it.agent),
+    "MemoryRows.forget_some": lambda p, it: p.memories.forget_some(it.agent, limit=9),
     "MemoryRows.drop": lambda p, it: p.memories.drop(it.agent),
     "MemoryRows.drop_all": lambda p, it: p.memories.drop_all(),
     "MemoryRows.retell": lambda p, it: p.memories.retell(it.agent, after=None, limit=9),
