@@ -125,7 +125,7 @@ async def open_parts(
             background.start(worker.serve(), name="worker")
             background.start(_housekeeping(settings, stores, identity, memory).run(), name="housekeeping")
             if memory.has_index:
-                background.start(memory.keep_up(), name="memory index")
+                background.start(memory.projector.run(), name="memory index")
             stack.push_async_callback(worker.drain)
         yield Parts(
             settings=settings,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,68 +18,20 @@ from domain.memory.remind import Remind
 from graphql_api.app.identity import new_id
 from graphql_api.app.observed_index import ObservedIndex
 from graphql_api.app.stores import utc_now
+from persistence.memory.absent_index import AbsentIndex
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
-    from uuid import UUID
 
-    from domain.memory.ports import (
-        Embedder,
-        IndexHit,
-        IndexQuery,
-        Likeness,
-        MemoryIndex,
-        Outbox,
-        Point,
-        Space,
-        Tenant,
-        Vector,
-    )
+    from domain.memory.ports import Embedder, MemoryIndex, Outbox
     from graphql_api.app.metrics import Metrics
     from graphql_api.app.settings import Settings
     from graphql_api.app.stores import Stores
 
 INDEX_FOLDER = "memory"
+EMBEDDING_S = 60.0
+"""The longest call for vectors, all attempts together."""
 log = structlog.get_logger("codelab.memory")
-
-
-class AbsentIndex:
-    """No index: nothing is found, and what it should hear waits in the outbox until there is one."""
-
-    async def open(self, space: Space) -> bool:
-        """Nothing to open."""
-        del space
-        return True
-
-    async def upsert(self, space: Space, tenant: Tenant, points: Sequence[Point]) -> None:
-        """Refuse."""
-        del space, tenant, points
-        raise IndexUnavailable("There is no memory index in this deployment.")
-
-    async def delete(self, space: Space, tenant: Tenant, memory_ids: Collection[UUID]) -> None:
-        """Refuse."""
-        del space, tenant, memory_ids
-        raise IndexUnavailable("There is no memory index in this deployment.")
-
-    async def drop(self, space: Space, tenant: Tenant) -> None:
-        """Refuse."""
-        del space, tenant
-        raise IndexUnavailable("There is no memory index in this deployment.")
-
-    async def search(self, space: Space, tenant: Tenant, query: IndexQuery) -> Sequence[IndexHit]:
-        """Find nothing."""
-        del space, tenant, query
-        return ()
-
-    async def alike(self, space: Space, tenant: Tenant, dense: Vector, *, limit: int) -> Sequence[Likeness]:
-        """Find nothing."""
-        del space, tenant, dense, limit
-        return ()
-
-    async def count(self, space: Space, tenant: Tenant | None = None) -> int:
-        """None."""
-        del space, tenant
-        return 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +44,10 @@ class MemoryParts:
     prune: Prune
     limit: int
     has_index: bool
-    _index: MemoryIndex
-    _embedder: Embedder
-    _outbox: Outbox
-    _projector: Projector
-
-    async def keep_up(self) -> None:
-        """Let the index hear of everything until cancelled."""
-        await self._projector.run()
+    index: MemoryIndex
+    embedder: Embedder
+    outbox: Outbox
+    projector: Projector
 
     async def answers(self) -> bool:
         """Whether searches are answered just now."""
@@ -113,7 +60,7 @@ class MemoryParts:
         Raises:
             IndexUnavailable: it does not answer.
         """
-        return await self._index.count(self._embedder.space)
+        return await self.index.count(self.embedder.space)
 
     async def lag_s(self) -> float:
         """The age of what the index has not heard of yet, in seconds; 0 when it has heard of everything.
@@ -121,7 +68,7 @@ class MemoryParts:
         Raises:
             Unavailable: the database does not answer.
         """
-        return await self._outbox.lag_s()
+        return await self.outbox.lag_s()
 
 
 async def memory_parts(
@@ -154,10 +101,10 @@ async def memory_parts(
         ),
         limit=settings.memory_limit,
         has_index=not isinstance(chosen, AbsentIndex),
-        _index=index,
-        _embedder=embedder,
-        _outbox=stores.unowned,
-        _projector=Projector(
+        index=index,
+        embedder=embedder,
+        outbox=stores.unowned,
+        projector=Projector(
             outbox=stores.unowned,
             scopes=stores.scopes,
             index=index,
@@ -218,7 +165,3 @@ def _embedder(settings: Settings, stack: AsyncExitStack) -> Embedder:
     stack.push_async_callback(embedder.aclose)
     embedder.warm_up()
     return embedder
-
-
-EMBEDDING_S = 60.0
-"""The longest call for vectors, all attempts together."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from domain.memory.ports import IndexHit, IndexQuery, Space, Tenant
-from graphql_api.app.memory import AbsentIndex
+from persistence.memory.absent_index import AbsentIndex
 from tests.isolation.rows import Row, Rows
 
 

@@ -31,8 +31,8 @@ from domain.conversations.send import NewMessageInput
 from domain.conversations.states import RUN_ENDS
 from domain.scopes import UserScope, UserTx
 from graphql_api.app.main import Parts, open_parts
-from graphql_api.app.memory import AbsentIndex
 from graphql_api.app.settings import Settings
+from persistence.memory.absent_index import AbsentIndex
 from persistence.statements import Rows
 from persistence.tables.identity import users
 from tests.stress.crowd import settle_one

@@ -13,9 +13,9 @@ import httpx
 
 from domain.bus.worker import WorkerTimes
 from graphql_api.app.main import Parts, open_parts
-from graphql_api.app.memory import AbsentIndex
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
+from persistence.memory.absent_index import AbsentIndex
 from tests.stress.bench import new_id
 
 SIGN_IN = """mutation($token: String!) { redeemSignInLink(token: $token) {
