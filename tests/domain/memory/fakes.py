@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 from zlib import crc32
 
+from domain.memory.entities import Memory, MemoryKind, Provenance
 from domain.memory.ports import (
     EmbeddingFailed,
     IndexHit,
@@ -116,3 +119,28 @@ def _vector(text: str) -> Vector:
 
 def _cosine(one: Vector, other: Vector) -> float:
     return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def a_memory(memory_id: UUID, **changes: object) -> Memory:
+    """A memory that nothing is special about, but for the changes."""
+    memory = Memory(
+        id=memory_id,
+        project_id=UUID(int=0),
+        agent_id=UUID(int=0),
+        kind=MemoryKind.INTERACTION,
+        text="Text",
+        window="",
+        success=True,
+        importance=0.5,
+        pinned=False,
+        source=Provenance(),
+        occurrences=1,
+        uses=0,
+        superseded_by=None,
+        version=1,
+        indexed_version=1,
+        problem=None,
+        created_at=datetime(2026, 11, 20, 12, 0, tzinfo=UTC),
+        last_used_at=None,
+    )
+    return replace(memory, **changes)  # type: ignore[arg-type]  # fields of the test's choice

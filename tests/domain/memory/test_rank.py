@@ -1,6 +1,5 @@
 """The order in which memories are recalled, and what of them fits into a prompt."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -8,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.memory.entities import Memory, MemoryKind, Provenance, Recalled
+from domain.memory.entities import Memory, Recalled
 from domain.memory.rank import WEIGHTS, RankWeights, ranked, within_budget
 from domain.models.entities import estimated_tokens
+from tests.domain.memory.fakes import a_memory
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 NONE = UUID(int=0)
@@ -18,27 +18,7 @@ EVEN = RankWeights(importance=0.1, recency=0.1, use=0.1, half_life=timedelta(day
 
 
 def _memory(number: int, **changes: object) -> Memory:
-    memory = Memory(
-        id=UUID(int=number),
-        project_id=NONE,
-        agent_id=NONE,
-        kind=MemoryKind.INTERACTION,
-        text="text",
-        window="",
-        success=True,
-        importance=0.5,
-        pinned=False,
-        source=Provenance(),
-        occurrences=1,
-        uses=0,
-        superseded_by=None,
-        version=1,
-        indexed_version=1,
-        problem=None,
-        created_at=NOW - timedelta(days=10),
-        last_used_at=None,
-    )
-    return replace(memory, **changes)  # type: ignore[arg-type]  # fields of the test's choice
+    return a_memory(UUID(int=number), **{"created_at": NOW - timedelta(days=10), **changes})
 
 
 def _order(*found: Recalled, weights: RankWeights = EVEN) -> list[int]:
