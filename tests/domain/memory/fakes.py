@@ -49,10 +49,14 @@ class ListIndex:
         self.points: dict[tuple[str, Tenant, UUID], Point] = {}
         self.down = False
         self.searches = 0
+        self.kept = True
+        """Whether what was stored before is still there when it is opened next."""
+        self.opened: list[bool] = []
 
     async def open(self, space: Space) -> bool:
         self._answer()
-        return True
+        self.opened.append(self.kept)
+        return self.kept
 
     async def upsert(self, space: Space, tenant: Tenant, points: Sequence[Point]) -> None:
         self._answer()

@@ -12,6 +12,7 @@ from domain.bus.close import close_task
 from domain.conversations.entities import MessageStatus
 from domain.errors import Invalid, LimitExceeded, NotFound
 from domain.events.kinds import MemoryRecalled
+from domain.memory import forget
 from domain.memory.edit import edit_memory, pin_memory
 from domain.memory.entities import MAX_QUERY, MAX_TEXT, Memory, MemoryFilter, MemoryKind
 from domain.memory.forget import clear_memory, forget_memory
@@ -116,6 +117,20 @@ async def test_clearing_removes_all_of_one_agent(world: World, owner: Owner) -> 
     assert cleared == 2
     assert await everything(world, owner) == []
     assert [key[2] for key in world.index.points] == [kept.id]
+
+
+async def test_clearing_goes_in_small_transactions_until_nothing_is_left(
+    world: World, owner: Owner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forget, "BATCH", 2)
+    for word in WORDS[:5]:
+        await noted(world, owner, f"Note {word}")
+
+    assert await clear_memory(world.scope(owner), owner.agents["coder"]) == 5
+
+    await world.indexed()
+    assert await everything(world, owner) == []
+    assert not world.index.points
 
 
 async def test_a_pinned_memory_is_never_the_least_valuable(world: World, owner: Owner) -> None:
@@ -314,6 +329,26 @@ async def test_pruning_takes_the_least_valuable_and_never_what_is_pinned(world: 
     assert told == [2]
     assert len(world.index.points) == len(left) == 8
     assert await world.read(owner, lambda p: p.memories.count(coder)) == 8
+
+
+async def test_an_index_that_was_lost_is_opened_before_anything_is_written_and_told_everything(
+    world: World, owner: Owner
+) -> None:
+    old = await noted(world, owner, "Before")
+    async with world.projecting():
+        world.index.down = True
+        async with asyncio.timeout(10):
+            lost = await world.remember.note(world.scope(owner), owner.agents["coder"], "Meanwhile")
+            assert lost.problem
+        world.index.points.clear()
+        world.index.kept = False
+        world.index.down = False
+        async with asyncio.timeout(20):
+            while len(world.index.points) < 2 or not all(it.indexed for it in await everything(world, owner)):
+                await asyncio.sleep(0.01)
+
+    assert {key[2] for key in world.index.points} == {old.id, lost.id}
+    assert world.index.opened[-1] is False
 
 
 async def test_a_memory_of_pinned_things_alone_is_left_as_it_is(world: World, owner: Owner) -> None:
