@@ -40,6 +40,12 @@ CREATE TRIGGER note_slots AFTER UPDATE ON agent_slots FOR EACH ROW EXECUTE FUNCT
 """
 SQLITE_TRIGGER = f"CREATE TRIGGER note_slots AFTER UPDATE ON agent_slots BEGIN {_NOTE} END"
 
+FILLED = f"""
+    SELECT count(*) FROM slot_history
+    WHERE was_waiting < waiting AND waiting = {WAITING_LIMIT} AND running = was_running
+"""
+"""How often an admission filled a queue to the brim."""
+
 _TASKS_OF = "(SELECT count(*) FROM tasks t WHERE t.user_id = s.user_id AND t.agent_id = s.agent_id AND {})"
 _OPEN = "('QUEUED', 'RUNNING', 'BLOCKED', 'WAITING')"
 
@@ -240,23 +246,22 @@ async def keep_history(books: Books) -> None:
 class History:
     """Each change that was made to a counter, as the database noted it under the row's own lock."""
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], *, at_the_bound: int) -> None:
         self._changes: dict[object, list[Row]] = defaultdict(list)
         for agent_id, *numbers in rows:
             self._changes[agent_id].append(tuple(numbers))
         self.changes = len(rows)
         self.most_waiting = max((row[3] for row in rows), default=0)
         self.most_running = max((row[4] for row in rows), default=0)
+        self.at_the_bound = at_the_bound
 
     @classmethod
     async def read(cls, books: Books) -> History:
         """All of it, oldest first."""
-        return cls(
-            await books.rows(
-                "SELECT agent_id, was_waiting, was_running, waiting, running, running_limit"
-                " FROM slot_history ORDER BY n"
-            )
+        rows = await books.rows(
+            "SELECT agent_id, was_waiting, was_running, waiting, running, running_limit FROM slot_history ORDER BY n"
         )
+        return cls(rows, at_the_bound=await books.number(FILLED))
 
     @property
     def wrong(self) -> list[str]:
@@ -267,15 +272,6 @@ class History:
             for before, change in zip([None, *changes], changes, strict=False)
             for why in _faults(before, change)
         ]
-
-    @property
-    def at_the_bound(self) -> int:
-        """How often an admission filled the queue to the brim."""
-        return sum(
-            was_waiting < waiting == WAITING_LIMIT and running == was_running
-            for changes in self._changes.values()
-            for was_waiting, was_running, waiting, running, _ in changes
-        )
 
     @property
     def at_the_limit(self) -> int:

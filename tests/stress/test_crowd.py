@@ -25,7 +25,7 @@ from persistence.postgres import PostgresDatabase
 from persistence.sqlite import SqliteDatabase
 from tests.launchers.postgres import PostgresServer
 from tests.stress.bench import Bench, chances, new_id, open_bench
-from tests.stress.books import Books, History, keep_history, summary
+from tests.stress.books import FILLED, Books, History, keep_history, summary
 from tests.stress.conftest import Watched
 from tests.stress.crowd import Member, settle
 from tests.stress.scripted import ScriptedModel, Temper, answer_to
@@ -94,10 +94,7 @@ class Samples:
         while True:
             self.wrong += await books.wrong()
             self.taken += 1
-            if (
-                not self.bound_met
-                and await books.number("SELECT max(waiting) FROM agent_slots") >= WAITING_LIMIT
-            ):
+            if not self.bound_met and await books.number(FILLED):
                 self.bound_met = True
                 _calm(self.models, Temper())
             await asyncio.sleep(0.03)
@@ -115,7 +112,8 @@ async def rush(
 ) -> History:
     """Let the crowd in, wait until all is answered, and compare the books.
 
-    The models are slow until a queue is full for the first time; with `to_the_bound` the crowd stays until then.
+    The models are slow until an admission fills a queue for the first time; with `to_the_bound` the crowd stays
+    until then. Work that a lost worker gives back may fill a queue too, and does not count.
     """
     books, chance = watched.books, chances(seed)
     async with town(databases, seed=seed) as (there, live, hints):

@@ -276,19 +276,16 @@ async def test_operations_run_side_by_side(served: Served) -> None:
     assert slow[0] == result("slow", wait="released")
 
 
-async def test_complete_cancels_within_milliseconds_and_frees_the_id(served: Served) -> None:
+async def test_complete_cancels_and_frees_the_id(served: Served) -> None:
     async with connected(served) as peer:
         await peer.subscribe("1", "subscription { silent }")
         await served.world.started.wait()
-        begun = asyncio.get_running_loop().time()
         await peer.say("complete", id="1")
         await served.world.until(lambda: served.world.sources_open == 0)
-        took_s = asyncio.get_running_loop().time() - begun
         await peer.say("complete", id="1")
         await peer.subscribe("1", "{ me }")
 
         assert await peer.hear() == result("1", me=None)
-    assert took_s < 0.1
     assert served.world.finished[0][1] is Outcome.CANCELLED
 
 
