@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
@@ -21,6 +22,8 @@ FILES = {
     "/ru.json": ("ru.json", "application/json"),
 }
 SCHEMA_PATH = "/schema.graphql"
+_OF_SCHEMA = re.compile(rb"<!-- schema -->.*?<!-- /schema -->\n", re.DOTALL)
+"""What a page says of the schema, which not everybody shows."""
 PATHS = (*FILES, SCHEMA_PATH)
 HEADERS = {
     "Cache-Control": "no-cache",
@@ -38,16 +41,18 @@ HEADERS = {
 def start_page(schema: Callable[[], str] | None = schema_text) -> list[Route]:
     """The routes of the page's files and of the schema, which is asked for once, when somebody first reads it.
 
-    Without a schema there is no route to it.
+    Without a schema there is no route to it, and the page does not speak of it.
     """
     files = [
-        Route(path, partial(_file, _read(name), media_type)) for path, (name, media_type) in FILES.items()
+        Route(path, partial(_file, _read(name, of_schema=schema is not None), media_type))
+        for path, (name, media_type) in FILES.items()
     ]
     return files if schema is None else [*files, Route(SCHEMA_PATH, partial(_schema, cache(schema)))]
 
 
-def _read(name: str) -> bytes:
-    return (FOLDER / name).read_bytes()
+def _read(name: str, *, of_schema: bool) -> bytes:
+    content = (FOLDER / name).read_bytes()
+    return content if of_schema else _OF_SCHEMA.sub(b"", content)
 
 
 async def _file(content: bytes, media_type: str, _: Request) -> Response:

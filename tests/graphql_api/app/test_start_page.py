@@ -11,6 +11,7 @@ import pytest
 from graphql import build_schema as schema_from_text
 from graphql import parse, validate
 from starlette.applications import Starlette
+from starlette.routing import Route
 
 from graphql_api.app.schema_text import schema_text
 from graphql_api.app.start_page import FILES, FOLDER, SCHEMA_PATH, start_page
@@ -65,6 +66,21 @@ async def test_the_schema_is_written_once() -> None:
         texts = [(await client.get(SCHEMA_PATH)).text for _ in range(3)]
 
     assert (len(asked), set(texts)) == (1, {"type Query { a: Int }"})
+
+
+async def test_a_page_without_a_schema_does_not_speak_of_one() -> None:
+    pages = {shown: await _get(start_page(schema)) for shown, schema in ((True, schema_text), (False, None))}
+
+    assert {shown: (SCHEMA_PATH in page, "/graphiql" in page) for shown, page in pages.items()} == {
+        True: (True, True),
+        False: (False, True),
+    }
+
+
+async def _get(routes: list[Route]) -> str:
+    app = Starlette(routes=routes)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        return (await client.get("/")).text
 
 
 def test_the_page_keeps_its_own_policy() -> None:
