@@ -159,6 +159,14 @@ def insert(connection: sa.Connection, statement: sa.Insert, new: Sequence[Values
     _driver(connection).insert(prepared.sql, [prepared.encode(row) for row in new])
 
 
+def command(connection: sa.Connection, sql: str) -> None:
+    """Execute what has neither parameters nor a result, such as BEGIN."""
+    if connection.dispatch.before_cursor_execute:
+        connection.exec_driver_sql(sql)
+    else:
+        _driver(connection).execute(sql, [])
+
+
 def _lengths(values: Values) -> Form:
     return tuple(len(value) for value in values.values() if type(value) is list)
 

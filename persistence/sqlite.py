@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.pool import QueuePool
 
 from domain.errors import Unavailable
+from persistence import prepared
 from persistence.database import BUSY, ENGINE_OPTIONS, RETRY_AFTER_S, PoolUse, pool_use, unavailable
 from persistence.tables.columns import micros
 from persistence.threads import Threads
@@ -28,6 +29,8 @@ T = TypeVar("T")
 
 READERS = 4
 """Threads that read."""
+WRITERS = 2
+"""The writer's own connection, and one for migrations."""
 SNAPSHOTS = 12
 """Views that may be open at once; the next one waits on the event loop, never in a thread."""
 BUSY_TIMEOUT_MS = 5_000
@@ -38,10 +41,11 @@ class SqliteDatabase:
     """A database in one file, for one process."""
 
     def __init__(self, path: Path, *, clock: Clock) -> None:
-        self._writer = _engine(path, clock, begin="BEGIN IMMEDIATE", size=1)
+        self._writer = _engine(path, clock, begin="BEGIN IMMEDIATE", size=WRITERS)
         self._reader = _engine(path, clock, begin="BEGIN", size=SNAPSHOTS + READERS)
+        self._writing = Connections(self._writer)
+        self._reading = Connections(self._reader)
         self._snapshots = asyncio.Semaphore(SNAPSHOTS)
-        self._idle: list[sa.Connection] = []
         self._write_thread = Threads(1, name="sqlite-writer")
         self._read_threads = Threads(READERS, name="sqlite-reader")
         self._closed = False
@@ -57,8 +61,7 @@ class SqliteDatabase:
         return await _in_thread(self._write_thread, self._transaction, work)
 
     def _transaction(self, work: Callable[[sa.Connection], T]) -> T:
-        with self._writer.begin() as connection:
-            return work(connection)
+        return self._writing.run(work, end=sa.Connection.commit)
 
     async def read(self, work: Callable[[sa.Connection], T], *, user_id: UUID | None) -> T:
         """Run one read in a reader thread: a single hop."""
@@ -66,18 +69,17 @@ class SqliteDatabase:
         return await _in_thread(self._read_threads, self._view, work)
 
     def _view(self, work: Callable[[sa.Connection], T]) -> T:
-        with self._reader.connect() as connection:
-            return work(connection)
+        return self._reading.run(work, end=sa.Connection.rollback)
 
     def snapshot(self, *, user_id: UUID | None) -> SqliteSnapshot:
         """A view for reading."""
         del user_id
-        return SqliteSnapshot(self._reader, self._idle, self._read_threads, self._snapshots)
+        return SqliteSnapshot(self._reading, self._read_threads, self._snapshots)
 
     def connections(self) -> PoolUse:
-        """Of both engines; what is kept for the next view is not in use."""
+        """Of both engines; what is kept for the next transaction is not in use."""
         use = pool_use(self._writer.pool, self._reader.pool)
-        return PoolUse(use.open, use.in_use - len(self._idle))
+        return PoolUse(use.open, use.in_use - self._writing.idle - self._reading.idle)
 
     async def ready(self) -> None:
         """Write to the file's header, so that a full or read-only disk shows."""
@@ -95,24 +97,72 @@ class SqliteDatabase:
     def _shut_down(self) -> None:
         self._write_thread.close()
         self._read_threads.close()
-        while self._idle:
-            self._idle.pop().close()
+        self._writing.close()
+        self._reading.close()
         self._writer.dispose()
         self._reader.dispose()
 
 
-class SqliteSnapshot:
-    """One read transaction on one reader connection, which is taken from those that are `idle` and put back there.
+class Connections:
+    """Connections of one engine that are kept from one transaction to the next.
 
-    Getting one from the pool and giving it back takes as long as a short read (measured), and is done by
-    every request.
+    Getting one from the pool and giving it back takes as long as a short transaction (measured), and there
+    are several of those in every call.
     """
 
-    def __init__(
-        self, engine: sa.Engine, idle: list[sa.Connection], threads: Threads, room: asyncio.Semaphore
-    ) -> None:
+    def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
-        self._idle = idle
+        self._idle: list[sa.Connection] = []
+
+    @property
+    def idle(self) -> int:
+        """How many wait for the next transaction."""
+        return len(self._idle)
+
+    def begun(self) -> sa.Connection:
+        """One with a transaction on it, for `end`."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._engine.connect()
+        try:
+            connection.begin()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def end(self, connection: sa.Connection, by: Callable[[sa.Connection], None]) -> None:
+        """Commit or roll back and keep the connection; one on which that fails goes back to the pool."""
+        try:
+            by(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+
+    def run(self, work: Callable[[sa.Connection], T], *, end: Callable[[sa.Connection], None]) -> T:
+        """Do something in a transaction of its own; undone, and the connection not kept, when that fails."""
+        connection = self.begun()
+        try:
+            result = work(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self.end(connection, end)
+        return result
+
+    def close(self) -> None:
+        """Close those that are idle."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+class SqliteSnapshot:
+    """One read transaction on one reader connection."""
+
+    def __init__(self, connections: Connections, threads: Threads, room: asyncio.Semaphore) -> None:
+        self._connections = connections
         self._threads = threads
         self._room = room
         self._admitted = False
@@ -142,20 +192,8 @@ class SqliteSnapshot:
 
     def _read(self, work: Callable[[sa.Connection], T]) -> T:
         if self._connection is None:
-            self._connection = self._opened()
+            self._connection = self._connections.begun()
         return work(self._connection)
-
-    def _opened(self) -> sa.Connection:
-        try:
-            connection = self._idle.pop()
-        except IndexError:
-            connection = self._engine.connect()
-        try:
-            connection.begin()
-        except BaseException:
-            connection.close()
-            raise
-        return connection
 
     async def close(self) -> None:
         """Give the connection back."""
@@ -163,22 +201,12 @@ class SqliteSnapshot:
             connection, self._connection = self._connection, None
             try:
                 if connection is not None:
-                    _end(connection)  # a view of the file: nothing to wait for in a thread
-                    self._idle.append(connection)
+                    # a view of the file: nothing to wait for in a thread
+                    self._connections.end(connection, sa.Connection.rollback)
             finally:
                 if self._admitted:
                     self._admitted = False
                     self._room.release()
-
-
-def _end(connection: sa.Connection) -> None:
-    """End the view; a connection on which that fails is of no use any more."""
-    try:
-        connection.rollback()
-    except BaseException:
-        connection.invalidate()
-        connection.close()
-        raise
 
 
 async def _in_thread(threads: Threads, function: Callable[[Any], T], argument: object) -> T:
@@ -218,6 +246,6 @@ def _engine(path: Path, clock: Clock, *, begin: str, size: int) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def start(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
+        prepared.command(connection, begin)
 
     return engine
