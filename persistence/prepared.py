@@ -28,20 +28,26 @@ Row = tuple[Any, ...]
 """A row of a result, by position."""
 _FLOAT8 = 701
 """PostgreSQL's own number for a double: the only type whose decoder asks, and we have no other numerics."""
-LONGEST_LIST = 8
-"""A statement with a list in its parameters is prepared for each length of the list up to this one."""
+LONGEST_LIST = 128
+"""A statement with a list in its parameters is prepared for lists of up to 1, 2, 4, 8 and so on to this many: a
+list is filled up with its last part, which changes nothing of what is IN it."""
 Values = Mapping[str, Any]
 Convert = Callable[[Any], Any]
 
 
 class Prepared:
-    """A statement in one driver's words, for lists as long as those of the values it was made with."""
+    """A statement in one driver's words, for lists up to the size of those of the values it was made with."""
 
     __slots__ = ("_decoders", "_encoders", "_lists", "sql")
 
     def __init__(self, compiled: SQLCompiler, dialect: Dialect, values: Values) -> None:
         constants = {**compiled.construct_params({}, _check=False), **_defaults(compiled)}
-        state = compiled.construct_expanded_state({**constants, **values})
+        lists = {
+            name: _filled(values[name], _size(len(values[name])))
+            for name, bind in compiled.binds.items()
+            if bind.expanding and name in values
+        }
+        state = compiled.construct_expanded_state({**constants, **values, **lists})
         self._lists = state.parameter_expansion
         for name, parts in self._lists.items():
             constants.update(zip(parts, constants[name] or (), strict=False))
@@ -74,7 +80,7 @@ class Prepared:
         spread = dict(values)
         for name, parts in self._lists.items():
             if name in values:
-                spread.update(zip(parts, values[name], strict=True))
+                spread.update(zip(parts, _filled(values[name], len(parts)), strict=True))
         return spread
 
     def decode(self, found: Sequence[Sequence[Any]]) -> list[Row]:
@@ -87,8 +93,17 @@ class Prepared:
         return list(zip(*columns, strict=True))
 
 
+def _size(length: int) -> int:
+    """The power of two that a list of this length is filled up to."""
+    return 1 << (length - 1).bit_length() if length else 0
+
+
+def _filled(given: Sequence[Any], size: int) -> list[Any]:
+    return [*given, *given[-1:] * (size - len(given))]
+
+
 Form = tuple[str | int, ...]
-"""What makes another SQL text of the same statement: an insert's columns, or the lengths of lists."""
+"""What makes another SQL text of the same statement: an insert's columns, or the sizes of lists."""
 
 
 class Shortcuts:
@@ -104,7 +119,7 @@ class Shortcuts:
             self._known[statement] = {}
             return None
         if form not in forms:
-            if any(isinstance(length, int) and not 0 < length <= LONGEST_LIST for length in form):
+            if any(isinstance(size, int) and not 0 < size <= LONGEST_LIST for size in form):
                 return None
             forms[form] = _prepare(statement, values, dialect)
         return forms[form]
@@ -136,7 +151,7 @@ _SHORTCUTS = {"sqlite": Shortcuts(), "postgresql": Shortcuts()}
 
 def rows(connection: sa.Connection, statement: sa.Executable, values: Values) -> Sequence[Row]:
     """Every row of the result."""
-    prepared = _shortcut(connection, statement, _lengths(values), values)
+    prepared = _shortcut(connection, statement, _sizes(values), values)
     if prepared is None:
         return cast("Sequence[Row]", connection.execute(statement, values).fetchall())
     return prepared.decode(_driver(connection).fetch(prepared.sql, prepared.encode(values)))
@@ -144,7 +159,7 @@ def rows(connection: sa.Connection, statement: sa.Executable, values: Values) ->
 
 def matched(connection: sa.Connection, statement: sa.Executable, values: Values) -> int:
     """Execute a change; the number of rows that it matched."""
-    prepared = _shortcut(connection, statement, _lengths(values), values)
+    prepared = _shortcut(connection, statement, _sizes(values), values)
     if prepared is None:
         return connection.execute(statement, values).rowcount
     return _driver(connection).execute(prepared.sql, prepared.encode(values))
@@ -167,8 +182,8 @@ def command(connection: sa.Connection, sql: str) -> None:
         _driver(connection).execute(sql, [])
 
 
-def _lengths(values: Values) -> Form:
-    return tuple(len(value) for value in values.values() if type(value) is list)
+def _sizes(values: Values) -> Form:
+    return tuple(_size(len(value)) for value in values.values() if type(value) is list)
 
 
 def _shortcut(

@@ -20,7 +20,7 @@ from persistence.tables.agents import agent_versions, agents
 from persistence.tables.identity import preferences, users
 from persistence.tables.projects import projects
 
-SIZES = (0, 1, 2, prepared.LONGEST_LIST, 40)
+SIZES = (0, 1, 2, 3, 5, 40, prepared.LONGEST_LIST, prepared.LONGEST_LIST + 1)
 USER, PROJECT, AGENT = (UUID(int=n) for n in (1, 2, 3))
 
 _VERSION = select(*agent_versions.c).where(agent_versions.c.agent_id == param("id"))
@@ -79,6 +79,7 @@ def story(rows: Rows) -> list[object]:
         told.append(mine.run(_TOUCH, id=UUID(int=9), later=60.0))
         told.append(tuple(mine.one(_RENAME, id=PROJECT, to=f"n{n}") or ()))
         lists = [[AGENT, *(UUID(int=i) for i in range(50, 50 + size))][:size] for size in SIZES]
+        lists += [[*reversed(ids)] for ids in lists]
         found = [
             rows.all(_NOTHING, email="nobody"),
             rows.all(_USER),
@@ -131,9 +132,23 @@ async def test_the_shortcut_is_taken_from_the_second_time_on(
     assert await database.write(work, user_id=USER) == [False, True, True]
 
 
+async def test_lists_of_up_to_one_size_share_a_prepared_statement(
+    database: SqliteDatabase | PostgresDatabase,
+) -> None:
+    statement = select(agents.c.id).where(agents.c.id.in_(any_of("ids")))
+
+    def work(connection: sa.Connection) -> list[prepared.Prepared | None]:
+        rows = Rows(connection, user_id=USER, project_id=PROJECT)
+        for length in (5, 6, 7, 8, 9):
+            rows.all(statement, ids=[UUID(int=n) for n in range(length)])
+        return list(prepared._SHORTCUTS[connection.dialect.name]._known[statement].values())
+
+    assert len(await database.write(work, user_id=USER)) == 2
+
+
 async def test_a_long_list_takes_the_ordinary_way(database: SqliteDatabase | PostgresDatabase) -> None:
     def work(connection: sa.Connection) -> list[bool]:
-        form, values = (prepared.LONGEST_LIST + 1,), {"p_ids": [AGENT] * (prepared.LONGEST_LIST + 1)}
+        form, values = (2 * prepared.LONGEST_LIST,), {"p_ids": [AGENT] * (prepared.LONGEST_LIST + 1)}
         return [prepared._shortcut(connection, _MANY, form, values) is not None for _ in range(3)]
 
     assert await database.write(work, user_id=USER) == [False] * 3
