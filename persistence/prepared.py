@@ -98,8 +98,8 @@ def _size(length: int) -> int:
     return 1 << (length - 1).bit_length() if length else 0
 
 
-def _filled(given: Sequence[Any], size: int) -> list[Any]:
-    return [*given, *given[-1:] * (size - len(given))]
+def _filled(given: list[Any], size: int) -> list[Any]:
+    return given + given[-1:] * (size - len(given))
 
 
 Form = tuple[str | int, ...]

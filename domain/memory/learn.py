@@ -8,7 +8,7 @@ from uuid import UUID
 
 from domain.conversations.entities import Author, Turn
 from domain.memory.entities import MAX_TEXT, MemoryKind, NewMemory, Provenance
-from domain.memory.hints import wake
+from domain.memory.hints import mention
 from domain.memory.similar import content_hash, subject_of, without_recalled
 from domain.scopes import ProjectTx
 
@@ -37,9 +37,11 @@ def learn(p: ProjectTx, lesson: Lesson) -> None:
     if (new := learned(lesson)) is None:
         return
     memory_id = p.memories.add(new)
-    if new.subject is not None:
-        p.memories.supersede(lesson.agent_id, subject=new.subject, by=memory_id)
-    wake(p)
+    replaced = new.subject is not None and p.memories.supersede(
+        lesson.agent_id, subject=new.subject, by=memory_id
+    )
+    if memory_id == new.id or replaced:
+        mention(p)
 
 
 def learned(lesson: Lesson) -> NewMemory | None:

@@ -24,7 +24,7 @@ from domain.memory.ports import (
     Tenant,
     Vector,
 )
-from domain.memory.similar import are_near_duplicates
+from domain.memory.similar import MIN_COSINE, are_near_duplicates
 from domain.scopes import Scopes, UserScope, UserTx
 
 log = logging.getLogger("codelab.memory")
@@ -33,6 +33,8 @@ BATCH = 64
 """Keys taken at once."""
 LEASE_S = 20.0
 """How long one writer has for what it took; what takes longer is done twice, which harms nothing."""
+GATHER_S = 0.1
+"""How long what agents learn is gathered: a round costs as much as a call, whether it writes one memory or twenty."""
 POLL_S = 1.0
 """How often to look without having been told."""
 RETRY_S = 5.0
@@ -64,6 +66,7 @@ class Projector:
         self._retry_s = retry_s
         self._is_open = False
         self._wake = asyncio.Event()
+        self._gathering: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         """Write until cancelled; a lost database or index is waited for."""
@@ -75,15 +78,24 @@ class Projector:
         while True:
             try:
                 async with self._hints.listen(OUTBOX_CHANNEL) as hints:
-                    async for _ in hints:
-                        self._wake.set()
+                    async for hint in hints:
+                        self._hear(urgent=bool(hint.get("wake")))
             except Exception:
                 log.exception("the index's writer hears no hints; it goes on by polling")
             await asyncio.sleep(POLL_S)
 
+    def _hear(self, *, urgent: bool) -> None:
+        if urgent:
+            self._wake.set()
+        elif self._gathering is None:
+            self._gathering = asyncio.get_running_loop().call_later(GATHER_S, self._wake.set)
+
     async def _write(self) -> None:
         while True:
             self._wake.clear()
+            if self._gathering is not None:
+                self._gathering.cancel()
+                self._gathering = None
             try:
                 await self._open()
                 while await self.round() and self._is_open:
@@ -175,17 +187,22 @@ class Projector:
             near = await self._index.alike(self._embedder.space, tenant, dense, limit=NEIGHBOURS)
         except IndexUnavailable:
             return  # a duplicate is kept: nothing is lost
-        cosines = {it.memory_id: it.cosine for it in near if it.memory_id != memory.id}
+        cosines = {
+            it.memory_id: it.cosine for it in near if it.cosine >= MIN_COSINE and it.memory_id != memory.id
+        }
+
+        def older(tx: UserTx) -> Sequence[Memory]:
+            found = tx.project(memory.project_id).memories.many(list(cosines)).values()
+            return [it for it in found if _says_the_same(it, memory, cosines[it.id])]
 
         def work(tx: UserTx) -> None:
-            rows = tx.project(memory.project_id).memories
-            older = [
-                it for it in rows.many(list(cosines)).values() if _says_the_same(it, memory, cosines[it.id])
-            ]
-            if older and memory.id in rows.many([memory.id]):
-                rows.merge(memory.id, into=min(older, key=lambda it: (it.created_at, it.id)).id)
+            rows, same = tx.project(memory.project_id).memories, older(tx)
+            if same and memory.id in rows.many([memory.id]):
+                rows.merge(memory.id, into=min(same, key=lambda it: (it.created_at, it.id)).id)
 
-        if cosines:
+        if not cosines:
+            return
+        if await scope.read_once(older):  # most often there is none, and no need to keep others from writing
             await scope.write(work)
 
 

@@ -129,6 +129,9 @@ _NEXT = (
     .order_by(t.c.id)
     .limit(param("limit", sa.Integer))
 )
+_HERE = select(t.c.id, source=_PLACE).where(
+    _VISIBLE, t.c.id.in_(any_of("ids")), t.c.indexed_version == t.c.version
+)
 _UNHEARD = update(t).where(t.c.id.in_(any_of("ids"))).values(indexed_version=0)
 _INDEXED = update(t).where(_ONE).values(indexed_version=param("heard"), problem=None)
 _PROBLEM = update(t).where(t.c.id.in_(any_of("ids"))).values(problem=param("why"))
@@ -234,7 +237,7 @@ class SqlMemories:
         self._outbox.settle(done)
         for memory_id, version in indexed.items():
             self._rows.run(_INDEXED, id=memory_id, heard=version)
-        here = {memory.id for memory in self.many(indexed.keys()).values() if memory.indexed}
+        here = {row[0] for row in self._rows.all(_HERE, ids=list(indexed))} if indexed else set()
         late = [key for key in done if key.memory_id in indexed.keys() - here]
         self._outbox.tell_of_ours([(key.memory_id, key.agent_id) for key in late])
 
