@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
-from functools import cache
+from functools import cache, partial
 from uuid import UUID
 
 import structlog
@@ -21,6 +22,7 @@ from graphql_api.app.metrics import OTHER, Metrics
 from graphql_api.app.telemetry import bound_ids
 from graphql_api.transport.ports import OperationInfo, OperationKind, Outcome, TransportKind
 
+_OPERATIONS = "codelab.operations"
 _ANSWERED = frozenset({Outcome.OK, Outcome.ERRORS})
 
 
@@ -37,7 +39,8 @@ class ObservedOperations:
         self._in_flight = cache(metrics.operations_in_flight.labels)
         self._operations = cache(metrics.operations.labels)
         self._seconds = cache(metrics.operation_seconds.labels)
-        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger("codelab.operations")
+        self._log: structlog.typing.FilteringBoundLogger = structlog.get_logger(_OPERATIONS)
+        self._is_logged = partial(logging.getLogger(_OPERATIONS).isEnabledFor, logging.INFO)
 
     def started(self, transport: TransportKind) -> None:
         self._in_flight(transport).inc()
@@ -48,6 +51,10 @@ class ObservedOperations:
         self._operations(operation.transport, kind, name, outcome).inc()
         if kind is not OperationKind.SUBSCRIPTION and outcome in _ANSWERED:
             self._seconds(kind, name).observe(seconds)
+        if self._is_logged():  # to put a line together and drop it takes longer than all the counting
+            self._tell(operation, kind, outcome, seconds)
+
+    def _tell(self, operation: OperationInfo, kind: str, outcome: Outcome, seconds: float) -> None:
         self._log.info(
             "operation",
             transport=operation.transport,
@@ -136,7 +143,10 @@ class ObservedLive:
 
     def __init__(self, live: Live, *, metrics: Metrics) -> None:
         self._live = live
-        self._metrics = metrics
+        # looking a metric's series up takes longer than counting; their labels are few
+        self._started = cache(metrics.runs_started.labels)
+        self._ended = cache(metrics.runs_ended.labels)
+        self._seconds = cache(metrics.run_seconds.labels)
 
     async def publish(self, key: SessionKey, facts: Sequence[Fact]) -> None:
         for fact in facts:
@@ -146,11 +156,11 @@ class ObservedLive:
     def _count(self, fact: Fact) -> None:
         match fact.body:
             case RunStarted(mode=mode):
-                self._metrics.runs_started.labels(mode.lower()).inc()
+                self._started(mode.lower()).inc()
             case RunStatusChanged(status=status, usage=usage) if status in RUN_ENDS:
-                self._metrics.runs_ended.labels(status.lower()).inc()
+                self._ended(status.lower()).inc()
                 if usage is not None:
-                    self._metrics.run_seconds.labels(status.lower()).observe(usage.seconds)
+                    self._seconds(status.lower()).observe(usage.seconds)
 
     async def buffered(self, key: SessionKey, *, after: int) -> list[Fact]:
         return await self._live.buffered(key, after=after)

@@ -21,6 +21,8 @@ VERSION = 1
 LENGTHS = range(3, 6)
 """Characters of a part of a word, its edges counted as one character each."""
 
+SHORT = 2_000
+"""Characters that are compared sooner than a thread has heard of them."""
 FUNCTION_WORD_WEIGHT = 0.1
 """What a word counts that stands in sentences about anything: questions begin alike, whatever they ask for."""
 
@@ -49,11 +51,13 @@ class LexicalEmbedder:
         return "lexical: compares parts of words, not meaning"
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
-        """One vector for each text; computed in a thread, as long texts take milliseconds.
+        """One vector for each text; long texts, which take milliseconds, are computed in a thread.
 
         Raises:
             EmbeddingFailed: a text is blank.
         """
+        if sum(map(len, texts)) <= SHORT:
+            return [vector_of(text) for text in texts]
         return await asyncio.to_thread(lambda: [vector_of(text) for text in texts])
 
 
@@ -71,7 +75,7 @@ def vector_of(text: str) -> Vector:
     said = [word for word in words if word not in FUNCTION_WORDS]
     around = [word for word in words if word in FUNCTION_WORDS]
     vector = _summed(said) + FUNCTION_WORD_WEIGHT * _summed(around)
-    normalised: list[float] = (vector / np.linalg.norm(vector)).tolist()
+    normalised: list[float] = (vector / np.sqrt(vector.dot(vector))).tolist()
     return normalised
 
 
@@ -85,6 +89,8 @@ def _summed(words: list[str]) -> NDArray[np.float64]:
     """The sum of the words' n-grams, each in its place; not 0 unless there are no words."""
     import numpy as np
 
+    if not words:
+        return np.zeros(DIMENSION)
     grams, counts = np.unique(_hashes(f" {' '.join(words)} "), return_counts=True)
     weights = 1 + np.log(counts)
     signs = np.where(grams >> np.uint64(63), 1.0, -1.0)
@@ -100,15 +106,15 @@ def _hashes(words: str) -> NDArray[np.uint64]:
     import numpy as np
 
     codes = np.frombuffer(words.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
-    is_space = codes == ord(" ")
-    rolled, inside = codes.copy(), np.ones(len(codes), dtype=bool)
+    is_letter = codes != ord(" ")
+    multiplier, rolled, inside = np.uint64(_MULTIPLIER), codes, is_letter[1:]
     found = []
     for length in range(2, LENGTHS.stop):
-        rolled = rolled[:-1] * np.uint64(_MULTIPLIER) + codes[length - 1 :]
-        inside = inside[:-1] if length == 2 else inside[:-1] & ~is_space[length - 2 : -1]
+        rolled = rolled[:-1] * multiplier + codes[length - 1 :]
         if length in LENGTHS:
-            found.append(_mixed(rolled[inside] + np.uint64(length)))
-    return np.concatenate(found)
+            inside = inside[:-1] & is_letter[length - 2 : -1] if length > LENGTHS.start else inside[:-1]
+            found.append(rolled[inside] + np.uint64(length))
+    return _mixed(np.concatenate(found))
 
 
 def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -44,8 +44,15 @@ class LiveSession:
 
     def buffer(self, facts: Sequence[Fact], *, now_s: float) -> None:
         """Keep the facts with the highest numbers."""
-        known = {fact.seq: fact for fact in (*self._known_facts(now_s), *facts)}
-        self._facts = {seq: known[seq] for seq in sorted(known)[-BUFFERED_FACTS:]}
+        if now_s >= self._facts_expire_at_s:
+            self._facts.clear()
+        for fact in facts:
+            is_late = self._facts and fact.seq < next(reversed(self._facts))
+            self._facts[fact.seq] = fact
+            if is_late:
+                self._facts = dict(sorted(self._facts.items()))
+        for seq in list(self._facts)[:-BUFFERED_FACTS]:
+            del self._facts[seq]
         self._facts_expire_at_s = now_s + BUFFER_TTL_S
 
     def buffered(self, *, after: int, now_s: float) -> list[Fact]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -106,12 +107,25 @@ def test_the_life_of_a_subscription_is_no_response_time(metrics: Metrics) -> Non
     assert value(metrics, "graphql_operation_seconds_count", kind="subscription", name="Watch") == 0
 
 
-def test_an_operation_is_one_line_of_the_log(metrics: Metrics) -> None:
+def test_an_operation_is_one_line_of_the_log(metrics: Metrics, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="codelab.operations")
+
     with capture_logs() as lines:
         ObservedOperations(metrics).finished(_operation(), outcome=Outcome.OK, seconds=0.02)
 
     (line,) = lines
     assert (line["name"], line["outcome"], line["seconds"], line["user_id"]) == ("Read", "ok", 0.02, USER)
+
+
+def test_where_the_log_is_quieter_no_line_is_put_together(
+    metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, logger="codelab.operations")
+
+    with capture_logs() as lines:
+        ObservedOperations(metrics).finished(_operation(), outcome=Outcome.OK, seconds=0.02)
+
+    assert lines == []
 
 
 # limits

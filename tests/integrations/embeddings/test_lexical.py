@@ -5,6 +5,7 @@ import math
 import os
 import sys
 import unicodedata
+from collections import Counter
 from hashlib import sha256
 from operator import mul
 
@@ -14,7 +15,17 @@ from hypothesis import strategies as st
 
 from domain.memory.ports import EmbeddingFailed, Space
 from integrations.embeddings.function_words import FUNCTION_WORDS
-from integrations.embeddings.lexical import DIMENSION, LexicalEmbedder, vector_of
+from integrations.embeddings.lexical import (
+    _MIX,
+    _MULTIPLIER,
+    DIMENSION,
+    FUNCTION_WORD_WEIGHT,
+    LENGTHS,
+    SHORT,
+    LexicalEmbedder,
+    _words,
+    vector_of,
+)
 
 KNOWN = "Ёжик, 1975"
 KNOWN_PLUS = {24, 26, 124, 143, 182, 188, 283, 307, 323, 350, 381}
@@ -32,6 +43,48 @@ def test_the_vectors_of_this_version_of_the_space_are_these() -> None:
     assert {place for place, number in enumerate(vector) if number > 0} == KNOWN_PLUS
     assert {place for place, number in enumerate(vector) if number < 0} == KNOWN_MINUS
     assert max(vector) == pytest.approx(1 / math.sqrt(18))
+
+
+def _hash(gram: str) -> int:
+    number = 0
+    for character in gram:
+        number = (number * _MULTIPLIER + ord(character)) % 2**64
+    number += len(gram)
+    for shift, factor in zip((30, 27), _MIX, strict=True):
+        number = (number ^ number >> shift) * factor % 2**64
+    return number ^ number >> 31
+
+
+def _plainly_summed(words: list[str]) -> list[float]:
+    text = f" {' '.join(words)} "
+    grams = [text[at : at + length] for length in LENGTHS for at in range(len(text) - length + 1)]
+    counts = Counter(_hash(gram) for gram in grams if " " not in gram[1:-1])
+    vector = [0.0] * DIMENSION
+    for number, count in counts.items():
+        vector[number % DIMENSION] += (1 if number >> 63 else -1) * (1 + math.log(count))
+    return vector
+
+
+@given(
+    st.lists(st.text("abcя1", min_size=2, max_size=6) | st.sampled_from(sorted(FUNCTION_WORDS)), min_size=1)
+)
+def test_a_vector_is_the_sum_of_its_words_parts(words: list[str]) -> None:
+    text = f"{' '.join(words)} lamp"
+
+    said, around = (
+        [word for word in _words(text) if (word in FUNCTION_WORDS) == few] for few in (False, True)
+    )
+    summed = [
+        a + FUNCTION_WORD_WEIGHT * b for a, b in zip(*map(_plainly_summed, (said, around)), strict=True)
+    ]
+    length = math.hypot(*summed)
+    assert vector_of(text) == pytest.approx([number / length for number in summed], abs=1e-12)
+
+
+async def test_a_long_text_has_the_same_vector_as_by_itself() -> None:
+    text = "A sentence about lamps. " * SHORT
+
+    assert await LexicalEmbedder().embed([text]) == [vector_of(text)]
 
 
 def test_the_function_words_of_this_version_are_these() -> None:
