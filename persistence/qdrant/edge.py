@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from uuid import UUID
 
 from qdrant_edge import (
     CountRequest,
     Distance,
     EdgeConfig,
+    EdgeOptimizersConfig,
     EdgeShard,
     EdgeSparseVectorParams,
     EdgeVectorParams,
@@ -25,6 +27,7 @@ from qdrant_edge import (
     QueryBatchRequest,
     QueryRequest,
     RangeFloat,
+    Record,
     SearchParams,
     SparseVector,
     UpdateOperation,
@@ -38,6 +41,8 @@ from persistence.qdrant.plan import Between, Condition, Equals, Ranking, Where
 
 FULL_SCAN_KB = 10_000
 """Up to so much of a tenant's vectors is compared one by one, which is exact and as fast."""
+NUMBER_BYTES = 4
+"""Of one number of a stored vector."""
 INDEXES: Mapping[str, KeywordIndexParams | IntegerIndexParams] = {
     "tenant": KeywordIndexParams(is_tenant=True),
     "session": KeywordIndexParams(enable_hnsw=False),
@@ -48,10 +53,10 @@ INDEXES: Mapping[str, KeywordIndexParams | IntegerIndexParams] = {
 }
 
 
-def create(folder: Path, *, dimension: int) -> None:
+def create(folder: Path, *, dimension: int, full_scan_kb: int = FULL_SCAN_KB) -> None:
     """Make an empty shard in a folder that does not exist yet."""
     folder.mkdir(parents=True)
-    shard = EdgeShard.create(str(folder), _config(dimension))
+    shard = EdgeShard.create(str(folder), _config(dimension, full_scan_kb))
     complete(shard)
     shard.close()
 
@@ -98,6 +103,18 @@ def delete(of: Where) -> UpdateOperation:
     return UpdateOperation.delete_points_by_filter(where(of))
 
 
+def same(records: Sequence[Record]) -> UpdateOperation:
+    """Store points as another folder of the same shard has them: what they are, and whose, was settled there."""
+    return UpdateOperation.upsert_points(
+        [EdgePoint(each.id, each.vector or {}, each.payload or {}) for each in records]
+    )
+
+
+def without(points: Collection[UUID]) -> UpdateOperation:
+    """Forget points that another folder of the same shard does not have any more."""
+    return UpdateOperation.delete_points(list(points))
+
+
 def where(of: Where) -> Filter:
     """A filter; the only place that makes any."""
     return Filter(must=[_condition(each) for each in of.conditions])
@@ -125,12 +142,13 @@ def _vector(vector: Vector | Sparse) -> list[float] | SparseVector:
     return list(vector)
 
 
-def _config(dimension: int) -> EdgeConfig:
+def _config(dimension: int, full_scan_kb: int) -> EdgeConfig:
     return EdgeConfig(
         vectors={name: EdgeVectorParams(dimension, Distance.Cosine) for name in plan.DENSE},
         sparse_vectors={name: EdgeSparseVectorParams(modifier=Modifier.Idf) for name in plan.SPARSE},
         hnsw_config=HnswIndexConfig(
-            m=0, ef_construct=plan.BUILD_EFFORT, full_scan_threshold=FULL_SCAN_KB, payload_m=plan.LINKS
+            m=0, ef_construct=plan.BUILD_EFFORT, full_scan_threshold=full_scan_kb, payload_m=plan.LINKS
         ),
+        optimizers=EdgeOptimizersConfig(indexing_threshold=full_scan_kb),
         wal_enabled=True,
     )

@@ -73,6 +73,15 @@ class EdgeMemoryIndex:
     async def count(self, space: Space, tenant: Tenant | None = None) -> int:
         return cast("int", await self._ask("count", space, tenant, timeout_s=self._write_s))
 
+    async def optimise(self, space: Space) -> bool:
+        """Begin to build the graphs of a space now rather than when it is worth it; False while that goes on."""
+        return cast("bool", await self._ask("optimise", space, None, timeout_s=self._write_s))
+
+    async def stage(self, space: Space) -> tuple[str, int]:
+        """How far the building of graphs is (`IDLE`: it is not under way), and how many points wait for it."""
+        told = cast("wire.Message", await self._ask("stage", space, None, timeout_s=self._write_s))
+        return told["stage"], told["unoptimised"]
+
     async def _ask(
         self, deed: str, space: Space, tenant: Tenant | None, *, timeout_s: float, **arguments: object
     ) -> object:

@@ -20,12 +20,15 @@ from domain.memory.ports import (
     Tenant,
     Vector,
 )
-from persistence.qdrant import edge, hits, plan
+from persistence.qdrant import edge, generations, hits, plan
 from persistence.qdrant.bm25 import Bm25
 from persistence.qdrant.hits import Own, Scores
+from persistence.qdrant.journal import Journal
 
 MAX_UNFLUSHED = 10_000
 """Points written before the shard is flushed even when it is never idle: so many are replayed after a crash."""
+UNOPTIMISED = "unoptimised"
+"""The file in a shard's folder that says how many points were written since its graphs were built."""
 MAX_CRASHES = 3
 """Starts that may end while the shard is being opened, before it is taken for what ends them."""
 
@@ -33,54 +36,92 @@ MAX_CRASHES = 3
 class Shard:
     """A space's points. What was written survives the end of the process; `flush` only makes the next start fast."""
 
-    def __init__(self, shard: EdgeShard, *, words: Bm25) -> None:
+    def __init__(self, shard: EdgeShard, folder: Path, *, dimension: int, words: Bm25) -> None:
         self._shard = shard
         self._words = words
+        self.folder = folder
+        self.dimension = dimension
         self.unflushed = 0
+        self.unoptimised = _count(folder / UNOPTIMISED, otherwise=shard.info().points_count)
+        self.journal: Journal | None = None
 
     @classmethod
-    def load(cls, folder: Path, *, words: Bm25) -> Self:
+    def load(cls, base: Path, *, dimension: int, words: Bm25) -> Self:
         """Open what is there.
 
         Raises:
             IndexUnavailable: There is nothing, or nothing that can be opened.
         """
-        crashes = folder.with_suffix(".opening")
-        if not folder.exists() or _count(crashes) >= MAX_CRASHES:
+        crashes = base.with_suffix(".opening")
+        folder = generations.current(base)
+        if folder is None or _count(crashes) >= MAX_CRASHES:
             raise IndexUnavailable("The memory index has to be opened first, and told everything anew.")
         # damage can end the process instead of raising an error, so an attempt leaves a trace
         crashes.write_text(str(_count(crashes) + 1))
-        shard = _loaded(folder)
+        shard = cls(_loaded(folder), folder, dimension=dimension, words=words)
         crashes.unlink()
-        return cls(shard, words=words)
+        return shard
 
     @classmethod
-    def create(cls, folder: Path, *, dimension: int, words: Bm25) -> Self:
+    def create(cls, base: Path, *, dimension: int, words: Bm25) -> Self:
         """Begin anew; what is there is kept under another name, for whoever wants to know why."""
-        if folder.exists():
-            folder.rename(folder.with_name(f"{folder.name}.damaged-{time.time_ns() // 1_000_000}"))
-        folder.with_suffix(".opening").unlink(missing_ok=True)
-        beginning = folder.with_suffix(".creating")
+        if (damaged := generations.current(base)) is not None:
+            damaged.rename(base.with_name(f"{base.name}.damaged-{time.time_ns() // 1_000_000}"))
+        base.with_suffix(".opening").unlink(missing_ok=True)
+        beginning = base.with_suffix(".creating")
         shutil.rmtree(beginning, ignore_errors=True)
         edge.create(beginning, dimension=dimension)
-        beginning.rename(folder)
-        return cls.load(folder, words=words)
+        beginning.rename(base)
+        return cls.load(base, dimension=dimension, words=words)
+
+    @property
+    def is_scanned(self) -> bool:
+        """Whether so much was written since the graphs were built that it is worth to build them.
+
+        Below the first bound none is built. The second keeps the copying in proportion: a shard that grows is
+        copied some ten times over its life, and at most a tenth of it is compared point by point.
+        """
+        least = edge.FULL_SCAN_KB * 1024 // (edge.NUMBER_BYTES * self.dimension)
+        size: int = self._shard.info().points_count
+        return self.unoptimised >= max(least, size // 10)
+
+    def optimised(self, folder: Path) -> Self:
+        """Open a copy of this shard whose graphs were built.
+
+        Raises:
+            IndexUnavailable: It can't be opened.
+        """
+        (folder / UNOPTIMISED).write_text("0")
+        return type(self)(_loaded(folder), folder, dimension=self.dimension, words=self._words)
 
     def upsert(self, tenant: Tenant, points: Sequence[Point]) -> None:
         """Store points; what is there at the same or a later version stays."""
+        self._changed({plan.point_id(tenant, each.memory_id) for each in points})
         for version, group in plan.by_version(points):
             self._shard.update(edge.upsert(tenant, group, version=version, words=self._words))
-        self.unflushed += len(points)
 
     def delete(self, tenant: Tenant, memory_ids: Collection[UUID]) -> None:
         """Forget points."""
+        self._changed({plan.point_id(tenant, each) for each in memory_ids})
         self._shard.update(edge.delete(plan.these(tenant, memory_ids)))
-        self.unflushed += len(memory_ids)
 
     def drop(self, tenant: Tenant) -> None:
         """Forget a tenant."""
+        if self.journal is not None:
+            self.journal.dropped(tenant)
+        self._wrote(self.count(tenant))
         self._shard.update(edge.delete(plan.all_of(tenant)))
-        self.unflushed += 1
+
+    def follow(self, other: Shard, tenants: Collection[Tenant], points: Sequence[UUID]) -> None:
+        """Become as another shard is: without these tenants first, then alike in these points."""
+        for tenant in tenants:
+            self._shard.update(edge.delete(plan.all_of(tenant)))
+        there = other._shard.retrieve(list(points), with_payload=True, with_vector=True)
+        if there:
+            self._shard.update(edge.same(there))
+        if gone := set(points) - {each.id for each in there}:
+            self._shard.update(edge.without(gone))
+        self._wrote(len(points) + len(tenants))
 
     def search(self, tenant: Tenant, query: IndexQuery) -> Sequence[IndexHit]:
         """Fuse the rankings of a query."""
@@ -105,7 +146,17 @@ class Shard:
     def flush(self) -> None:
         """Write everything where the next start finds it without replaying."""
         self._shard.flush()
+        (self.folder / UNOPTIMISED).write_text(str(self.unoptimised))
         self.unflushed = 0
+
+    def _changed(self, points: Collection[UUID]) -> None:
+        if self.journal is not None:
+            self.journal.changed(points)
+        self._wrote(len(points))
+
+    def _wrote(self, points: int) -> None:
+        self.unflushed += points
+        self.unoptimised += points
 
     def close(self) -> None:
         """Let go; what is not flushed is replayed at the next start."""
@@ -127,8 +178,8 @@ def _loaded(folder: Path) -> EdgeShard:
     return shard
 
 
-def _count(file: Path) -> int:
+def _count(file: Path, *, otherwise: int = 0) -> int:
     try:
         return int(file.read_text())
     except (FileNotFoundError, ValueError):
-        return 0
+        return otherwise

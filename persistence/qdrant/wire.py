@@ -20,6 +20,8 @@ LENGTH_BYTES = 4
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 READY = 0
 """The id of the first frame, which no call has: the process says that it listens, or why it will not."""
+WRITES = frozenset({"upsert", "delete", "drop"})
+"""What changes a shard, and waits while it is copied."""
 
 Message = Mapping[str, Any]
 Value = TypeVar("Value")

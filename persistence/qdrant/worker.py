@@ -12,19 +12,26 @@ import os
 import select
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from io import RawIOBase
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
 from domain.memory.ports import IndexUnavailable, IsolationViolation, Space
 from persistence.qdrant import wire
 from persistence.qdrant.bm25 import Bm25
+from persistence.qdrant.optimiser import Optimiser
 from persistence.qdrant.shard import MAX_UNFLUSHED, Shard
 from persistence.qdrant.wire import Message, Problem
 
 IDLE_S = 1.0
 """Without a call for so long, what was written is flushed: that takes a tenth of a second and more."""
+MAX_HELD = 64
+"""Writes that wait at once while a shard is copied."""
+ALIVE_S = 5.0
+"""While calls wait, the server hears so often that they are not forgotten."""
 _POLL_S = 0.05
 log = logging.getLogger(__name__)
 HELD = 3
@@ -34,10 +41,14 @@ HELD = 3
 class Worker:
     """All shards below a folder, one for each space, and what can be asked of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
+        self._clock = clock
         self._words = Bm25()
         self._shards: dict[str, Shard] = {}
+        self._optimiser = Optimiser(self._shards, clock=clock)
+        self._held: deque[Message] = deque()
+        self._idle_since_s = self._alive_s = clock()
         self._deeds: Mapping[str, Callable[[Message], object]] = {
             "open": self._open,
             "upsert": lambda call: self._of(call).upsert(
@@ -56,15 +67,46 @@ class Worker:
             "count": lambda call: self._of(call).count(
                 None if call["tenant"] is None else wire.tenant(call["tenant"])
             ),
+            "optimise": self._optimise,
+            "stage": self._stage,
         }
 
     @property
-    def unflushed(self) -> int:
-        """How many points were written since the last flush."""
+    def patience_s(self) -> float | None:
+        """How long a call may be waited for before there is something else to do."""
+        until = [self._optimiser.patience_s, IDLE_S if self._unflushed else None]
+        return min((each for each in until if each is not None), default=None)
+
+    def take(self, call: Message) -> Iterator[Message]:
+        """Answer a call, unless it has to wait."""
+        self._idle_since_s = self._clock()
+        if not self._is_held(call):
+            yield self._answer(call)
+        elif len(self._held) < MAX_HELD:
+            self._held.append(call)
+        else:
+            yield _refusal(call["id"], Problem.UNAVAILABLE, "The memory index is being copied.")
+
+    def tend(self) -> Iterator[Message]:
+        """Do what has to be done between two calls; answer those that waited."""
+        self._optimiser.step()
+        while self._held and not self._is_held(self._held[0]):
+            yield self._answer(self._held.popleft())
+        if self._held and self._clock() - self._alive_s >= ALIVE_S:
+            self._alive_s = self._clock()
+            yield {"id": wire.READY, "result": os.getpid()}
+        is_idle = self._unflushed and self._clock() - self._idle_since_s >= IDLE_S
+        if is_idle or self._unflushed >= MAX_UNFLUSHED:
+            self._flush()
+
+    @property
+    def _unflushed(self) -> int:
         return sum(each.unflushed for each in self._shards.values())
 
-    def answer(self, call: Message) -> Message:
-        """Do what is asked and say what came of it."""
+    def _is_held(self, call: Message) -> bool:
+        return call["do"] in wire.WRITES and self._optimiser.is_holding(wire.space(call["space"]).name)
+
+    def _answer(self, call: Message) -> Message:
         try:
             return {"id": call["id"], "result": self._deeds[call["do"]](call)}
         except IsolationViolation as violation:
@@ -74,7 +116,7 @@ class Worker:
         except Exception as problem:  # noqa: BLE001 - the engine raises nothing more exact
             return _refusal(call["id"], Problem.UNAVAILABLE, f"The memory index refused: {problem}")
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Flush what was written to. What can't be, on a full disk, is tried again: nothing is lost by waiting."""
         for each in self._shards.values():
             if each.unflushed:
@@ -85,7 +127,8 @@ class Worker:
 
     def close(self) -> None:
         """Flush and close all shards."""
-        self.flush()
+        self._optimiser.close()
+        self._flush()
         while self._shards:
             self._shards.popitem()[1].close()
 
@@ -100,12 +143,22 @@ class Worker:
             return False
         return True
 
+    def _optimise(self, call: Message) -> bool:
+        self._of(call)
+        return self._optimiser.begin(wire.space(call["space"]).name)
+
+    def _stage(self, call: Message) -> Message:
+        shard, name = self._of(call), wire.space(call["space"]).name
+        return {"stage": self._optimiser.stage(name), "unoptimised": shard.unoptimised}
+
     def _of(self, call: Message) -> Shard:
         return self._loaded(wire.space(call["space"]))
 
     def _loaded(self, space: Space) -> Shard:
         if space.name not in self._shards:
-            self._shards[space.name] = Shard.load(self._folder / space.name, words=self._words)
+            self._shards[space.name] = Shard.load(
+                self._folder / space.name, dimension=space.dimension, words=self._words
+            )
         return self._shards[space.name]
 
 
@@ -149,16 +202,14 @@ class Calls:
 
 
 def serve(worker: Worker, calls: Calls, answers: RawIOBase) -> None:
-    """Answer calls until there are no more; flush when there is time to, or much to flush."""
+    """Answer calls until there are no more, and do between them what else there is to do."""
     while True:
         try:
-            call = calls.next(timeout_s=IDLE_S if worker.unflushed else None)
+            call = calls.next(timeout_s=worker.patience_s)
         except EOFError:
             return
-        if call is not None:
-            answers.write(wire.frame(worker.answer(call)))
-        if call is None or worker.unflushed >= MAX_UNFLUSHED:
-            worker.flush()
+        given = chain(() if call is None else worker.take(call), worker.tend())
+        answers.writelines(map(wire.frame, given))
 
 
 def main(folder: Path, *, holder_grace_s: float) -> int:

@@ -1,15 +1,16 @@
 """One process of the index for the whole session; every test has tenants of its own."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from qdrant_client import AsyncQdrantClient
 
-from domain.memory.ports import MemoryIndex, Tenant
+from domain.memory.ports import IndexHit, IndexQuery, MemoryIndex, Space, Tenant
 from persistence.memory.index import PlainMemoryIndex
+from persistence.qdrant import edge as edge_shard
 from persistence.qdrant.edge_index import EdgeMemoryIndex
 from persistence.qdrant.process import IndexProcess
 from persistence.qdrant.server_index import ServerMemoryIndex
@@ -33,6 +34,28 @@ async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Memory
         index = EdgeMemoryIndex(process, on_violation=never, search_s=PATIENT_S)
         await index.open(SPACE)
         yield index
+
+
+@pytest.fixture(scope="session")
+async def optimised(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MemoryIndex]:
+    """The same as `edge`, while graphs are built again and again."""
+    folder: Path = tmp_path_factory.mktemp("optimised")
+    async with IndexProcess(with_small_graphs(folder)) as process:
+        yield Optimising(process, on_violation=never, search_s=PATIENT_S)
+
+
+class Optimising(EdgeMemoryIndex):
+    """Begins to build graphs with every search."""
+
+    async def search(self, space: Space, tenant: Tenant, query: IndexQuery) -> Sequence[IndexHit]:
+        await self.optimise(space)
+        return await super().search(space, tenant, query)
+
+
+def with_small_graphs(folder: Path) -> Path:
+    """A folder with a shard that builds graphs of a few points already."""
+    edge_shard.create(folder / SPACE.name, dimension=SPACE.dimension, full_scan_kb=1)
+    return folder
 
 
 @pytest.fixture
@@ -65,7 +88,7 @@ async def opened(client: AsyncQdrantClient) -> AsyncIterator[MemoryIndex]:
         await client.close()
 
 
-@pytest.fixture(params=["edge", "plain", "local", *(["server"] if SERVER else [])])
+@pytest.fixture(params=["edge", "optimised", "plain", "local", *(["server"] if SERVER else [])])
 def index(request: pytest.FixtureRequest) -> MemoryIndex:
     found: MemoryIndex = request.getfixturevalue(request.param)
     return found
