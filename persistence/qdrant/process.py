@@ -15,6 +15,7 @@ from typing import Self
 
 from domain.memory.ports import IndexUnavailable, IsolationViolation
 from persistence.qdrant import wire
+from persistence.qdrant.silence import Silence
 from persistence.qdrant.wire import Message, Problem
 
 START_S = 30.0
@@ -24,6 +25,10 @@ HOLDER_GRACE_S = 10.0
 END_S = 10.0
 MAX_CALLS = 64
 """Calls under way at once; more wait within their time."""
+WRITES_SHARE = 4
+"""A quarter as many writes, in slots of their own: while a shard is copied they wait, and searches don't."""
+SILENT_S = 60.0
+"""A process that hangs is ended after so long; to open a shard of a million points may take half of it."""
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.05, 5.0
 _ENDED = "The memory index has stopped; it is being started again."
 WORKER = "persistence.qdrant.worker"
@@ -39,9 +44,10 @@ class IndexProcess:
 
     Args:
         folder: Where the shards are; made when it is missing.
-        max_calls: Calls under way at once.
+        max_calls: Calls under way at once that write nothing.
         holder_grace_s: How long another process may take to let go of the folder, in seconds.
         end_s: How long this one may take to end once it was told to, before it is told less politely.
+        silence: How long it may say nothing while calls wait before it is taken for stuck.
     """
 
     def __init__(
@@ -51,10 +57,13 @@ class IndexProcess:
         max_calls: int = MAX_CALLS,
         holder_grace_s: float = HOLDER_GRACE_S,
         end_s: float = END_S,
+        silence: Silence | None = None,
     ) -> None:
         self._command = (sys.executable, "-m", WORKER, str(folder), str(holder_grace_s))
         self._end_s = end_s
         self._slots = asyncio.Semaphore(max_calls)
+        self._write_slots = asyncio.Semaphore(max(1, max_calls // WRITES_SHARE))
+        self._silence = silence or Silence(SILENT_S)
         self._ids = count(wire.READY + 1)
         self._waiting: dict[int, asyncio.Future[Message]] = {}
         self._process: Process | None = None
@@ -118,7 +127,8 @@ class IndexProcess:
             IsolationViolation: What was found belongs to somebody else.
         """
         try:
-            async with asyncio.timeout(timeout_s), self._slots:
+            slots = self._write_slots if deed in wire.WRITES else self._slots
+            async with asyncio.timeout(timeout_s), slots:
                 pipe = await self._input()
                 return await self._asked(pipe, {"id": next(self._ids), "do": deed, **arguments})
         except TimeoutError:
@@ -139,6 +149,7 @@ class IndexProcess:
         answer = self._waiting[call["id"]] = asyncio.get_running_loop().create_future()
         try:
             await _write(pipe, wire.frame(call))
+            self._silence.asked()
             return _result(await answer)
         finally:
             del self._waiting[call["id"]]
@@ -182,7 +193,12 @@ class IndexProcess:
                 return True
             self._process = process
             self._up.set()
-            return await self._read(output)
+            async with self._silence.bounded():
+                return await self._read(output)
+        except TimeoutError:
+            log.warning("the memory index said nothing for %g s and is ended", self._silence.limit_s)
+            process.kill()
+            return True
         except BaseException:
             process.kill()
             raise
@@ -199,6 +215,7 @@ class IndexProcess:
             while True:
                 answer = await _message(output)
                 served = True
+                self._silence.heard(is_answer=answer["id"] != wire.READY)
                 waiting = self._waiting.get(answer["id"])
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)

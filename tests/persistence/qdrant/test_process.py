@@ -16,6 +16,7 @@ import pytest
 from domain.memory.ports import IndexUnavailable, IsolationViolation, Tenant
 from persistence.qdrant.edge_index import EdgeMemoryIndex
 from persistence.qdrant.process import IndexHeld, IndexProcess
+from persistence.qdrant.silence import Silence
 from tests.launchers.owned_process import OwnedProcess
 from tests.persistence.qdrant.conftest import PATIENT_S, never
 from tests.persistence.qdrant.points import SPACE, a_point, a_query, a_tenant, unit
@@ -166,6 +167,24 @@ async def test_a_process_that_hangs_is_ended_all_the_same(tmp_path: Path) -> Non
     await process.aclose()
 
     assert not psutil.pid_exists(pid)
+
+
+async def test_a_process_that_says_nothing_any_more_is_replaced(tmp_path: Path, tenant: Tenant) -> None:
+    silence = Silence(PATIENT_S)
+    async with IndexProcess(tmp_path, silence=silence, end_s=0.2) as process:
+        index = index_of(process)
+        await index.open(SPACE)
+        await index.upsert(SPACE, tenant, [point := a_point()])
+        stuck = process.pid
+        kill(process, signal.SIGSTOP)
+
+        silence.limit_s = 0.1
+        with pytest.raises(IndexUnavailable):
+            await index.count(SPACE, tenant)
+
+        silence.limit_s = PATIENT_S
+        assert await stored(index, tenant) == [point.memory_id]
+        assert process.pid != stuck
 
 
 async def test_at_the_end_nobody_is_kept_waiting(tmp_path: Path, tenant: Tenant) -> None:
