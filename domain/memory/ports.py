@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Protocol
 from uuid import UUID
 
@@ -14,6 +15,10 @@ from domain.pages import Page, PageRequest
 
 Vector = Sequence[float]
 """A dense vector of the space's dimension, of length 1."""
+
+
+_PLAIN, _DIGEST = 100, 10
+"""Characters of a model's name in a collection's, and of what tells apart those that look the same there."""
 
 
 class IndexUnavailable(Unavailable):
@@ -52,8 +57,11 @@ class Space:
 
     @property
     def name(self) -> str:
-        """What its collection is called: letters, digits, _ and - only."""
+        """What its collection is called: letters, digits, _ and - only, and no two spaces alike."""
         plain = "".join(c if c.isascii() and c.isalnum() else "-" for c in self.model)
+        if plain != self.model or len(plain) > _PLAIN:
+            digest = sha256(self.model.encode()).hexdigest()[:_DIGEST]
+            plain = f"{plain[:_PLAIN]}-{digest}"
         return f"memories_{plain}_{self.dimension}_v{self.version}"
 
 
