@@ -10,6 +10,7 @@ from pathlib import Path
 import orjson
 import uvloop
 
+from benchmarks.memories import Size
 from benchmarks.record import record
 from benchmarks.report import report, with_figures
 from benchmarks.suite import FULL, PARTS, QUICK, Plan, run
@@ -36,6 +37,13 @@ def _parser() -> argparse.ArgumentParser:
         "parts", nargs="*", metavar="part", type=_part, help=f"of {', '.join(PARTS)}: all by default"
     )
     parser.add_argument("--quick", action="store_true", help="a few calls only: does it run?")
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        metavar="POINTSxNUMBERS",
+        type=Size.of,
+        help="of the index of memories, as 1000000x384",
+    )
     parser.add_argument("--repeats", type=_positive, help="how often everything is measured")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to a file as well")
     parser.add_argument(
@@ -58,6 +66,8 @@ def _positive(text: str) -> int:
 
 def _plan(arguments: argparse.Namespace) -> Plan:
     plan = QUICK if arguments.quick else FULL
+    if arguments.sizes is not None:
+        plan = plan.sized(arguments.sizes)
     return plan if arguments.repeats is None else plan.repeated(arguments.repeats)
 
 

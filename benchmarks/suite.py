@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks import calls, fan_out, idle, reads
+from benchmarks import calls, fan_out, idle, memory, reads
 from benchmarks.machine import Machine
+from benchmarks.memories import Size
 from benchmarks.report import Part, Say
 
-PARTS = ("calls", "reads", "fanout", "idle")
+PARTS = ("calls", "reads", "fanout", "idle", "memory")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,11 @@ class Plan:
     reads: reads.Plan
     fan_out: fan_out.Plan
     idle: idle.Plan
+    memory: memory.Plan
+
+    def sized(self, sizes: Sequence[Size]) -> Plan:
+        """The same with other sizes of the index of memories."""
+        return replace(self, memory=replace(self.memory, sizes=sizes))
 
     def repeated(self, repeats: int) -> Plan:
         """The same with another number of repeats."""
@@ -33,8 +39,10 @@ class Plan:
         )
 
 
-FULL = Plan(calls=calls.FULL, reads=reads.FULL, fan_out=fan_out.FULL, idle=idle.FULL)
-QUICK = Plan(calls=calls.QUICK, reads=reads.QUICK, fan_out=fan_out.QUICK, idle=idle.QUICK)
+FULL = Plan(calls=calls.FULL, reads=reads.FULL, fan_out=fan_out.FULL, idle=idle.FULL, memory=memory.FULL)
+QUICK = Plan(
+    calls=calls.QUICK, reads=reads.QUICK, fan_out=fan_out.QUICK, idle=idle.QUICK, memory=memory.QUICK
+)
 
 
 async def run(plan: Plan, parts: Collection[str], *, say: Say) -> tuple[Machine, dict[str, Part]]:
@@ -51,4 +59,6 @@ async def run(plan: Plan, parts: Collection[str], *, say: Say) -> tuple[Machine,
             done["fanout"] = await fan_out.measure(plan.fan_out, folder, say=say)
         if "idle" in parts:
             done["idle"] = await idle.measure(plan.idle, folder, say=say)
+        if "memory" in parts:
+            done["memory"] = await memory.measure(plan.memory, folder, say=say)
     return machine, done
