@@ -45,9 +45,9 @@ TABLES: dict[str, set[str]] = {
     "events": {"SELECT"},
     "tasks": {"SELECT", "UPDATE"},
     "outbox": {"SELECT", "UPDATE"},
+    "memory_collections": {"SELECT", "INSERT", "UPDATE"},
 }
-"""Every table that is touched here, with the privileges that it takes."""
-
+"""Every table that is touched here or has no owner at all (`persistence.collections`), with the privileges it takes."""
 
 _USER_BY_EMAIL = sa.select(users.c.user_id).where(
     users.c.email_folded == sa.bindparam("email_folded"), users.c.deleted_at.is_(None)

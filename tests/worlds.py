@@ -39,14 +39,18 @@ from domain.conversations.wait import WaitForRun
 from domain.events.kinds import Fact
 from domain.events.live import SessionKey
 from domain.events.reader import SessionTails
+from domain.memory.collections import CollectionStore
 from domain.memory.projector import Projector
 from domain.memory.rebuild import Rebuild
 from domain.memory.recall import Recall
+from domain.memory.reindex import Reindex
 from domain.memory.remember import Remember
 from domain.memory.remind import Remind
+from domain.memory.serving import Collections
 from domain.models.entities import ModelChunk, ModelFinished, ModelRef, ModelRequest, ModelUsage, TextDelta
 from domain.scopes import ProjectTx, UserTx
 from domain.tasks.ports import OpenTask
+from persistence.collections import SqlCollectionStore
 from persistence.fact_log import SqlFactLog
 from persistence.memory.hints import MemoryHints
 from persistence.memory.live import MemoryLive
@@ -64,6 +68,8 @@ from tests.persistence.people import NumberedIds, reading
 
 T = TypeVar("T")
 
+ROOTS = ("users", "outbox", "memory_collections")
+"""What everything that is stored belongs to, or is itself."""
 PATIENCE_S = 20
 """How long a test waits for what must come at once; it is a failure that takes so long."""
 
@@ -175,16 +181,10 @@ class World:
         self.log = SqlFactLog(self.database)
         self.model = ScriptedModel()
         self.index, self.embedder = ListIndex(), WordEmbedder()
-        self.recall = Recall(index=self.index, embedder=self.embedder, clock=self.clock)
-        self.projector = Projector(
-            outbox=self.queue,
-            scopes=self.scopes,
-            index=self.index,
-            embedder=self.embedder,
-            hints=self.hints,
-            rebuild=Rebuild(tenants=self.queue, scopes=self.scopes),
-            retry_s=0.02,
-        )
+        self.embedders = [self.embedder]
+        self.collections = self.collections_of(self.embedder)
+        self.recall = Recall(index=self.index, collections=self.collections, clock=self.clock)
+        self.projector = self.projector_of(self.collections)
         self.remember = Remember(new_id=self.new_id)
         self.worker = self.another_worker(capacity=capacity)
         self.send = Send(begin=Begin(new_id=self.new_id, labour=self.worker), labour=self.worker)
@@ -195,6 +195,30 @@ class World:
         self.delete_message = DeleteMessage(live=self.live)
         self.tails = SessionTails(live=self.live, log=self.log, clock=self.clock)
         self.wait = WaitForRun(self.tails, work=self.worker)
+
+    def collections_of(self, embedder: WordEmbedder, *, store: CollectionStore | None = None) -> Collections:
+        """What a process knows of the collections that is configured with an embedder."""
+        return Collections(
+            store or SqlCollectionStore(self.database),
+            embedder=embedder,
+            embedder_of=lambda space: next(
+                (it for it in self.embedders if it.space.model == space.model), None
+            ),
+            hints=self.hints,
+        )
+
+    def projector_of(self, collections: Collections) -> Projector:
+        """A writer of the index, as another process has it."""
+        rebuild = Rebuild(tenants=self.queue, scopes=self.scopes)
+        return Projector(
+            outbox=self.queue,
+            scopes=self.scopes,
+            index=self.index,
+            collections=collections,
+            hints=self.hints,
+            reindex=Reindex(collections=collections, index=self.index, rebuild=rebuild),
+            retry_s=0.02,
+        )
 
     def runner(self, *, limits: RunnerLimits | None = None) -> Runner:
         """What works on claims."""
@@ -233,8 +257,7 @@ class World:
 
     async def indexed(self) -> None:
         """Let the index hear of everything."""
-        while await self.projector.round():
-            pass
+        await self.projector.work()
 
     @asynccontextmanager
     async def projecting(self) -> AsyncIterator[None]:
@@ -429,9 +452,11 @@ def _empty(connection: sa.Connection, *, table: str) -> None:
 async def emptied(stored: Stored) -> Stored:
     """The database without anybody in it."""
     if stored.server is not None:
-        await stored.server.execute("DELETE FROM users; DELETE FROM outbox", database=stored.name)
+        await stored.server.execute(
+            "; ".join(f"DELETE FROM {table}" for table in ROOTS), database=stored.name
+        )
     else:
-        for table in ("users", "outbox"):
+        for table in ROOTS:
             await stored.database.write(partial(_empty, table=table), user_id=None)
     return stored
 

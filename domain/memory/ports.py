@@ -49,11 +49,15 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """Vectors that can be compared: made by one version of one model, all of one dimension."""
+    """Vectors that can be compared: made by one version of one model, all of one dimension.
+
+    Each collection that holds such vectors is a generation of its own.
+    """
 
     model: str
     dimension: int
     version: int = 1
+    generation: int = 1
 
     @property
     def name(self) -> str:
@@ -62,7 +66,8 @@ class Space:
         if plain != self.model or len(plain) > _PLAIN:
             digest = sha256(self.model.encode()).hexdigest()[:_DIGEST]
             plain = f"{plain[:_PLAIN]}-{digest}"
-        return f"memories_{plain}_{self.dimension}_v{self.version}"
+        again = f"_g{self.generation}" if self.generation > 1 else ""
+        return f"memories_{plain}_{self.dimension}_v{self.version}{again}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,9 @@ class MemoryIndex(Protocol):
     Every call names one tenant and sees nothing of another. All of them may raise IndexUnavailable.
     """
 
+    async def has(self, space: Space) -> bool:
+        """Whether the space's collection is there and can be read; nothing is made."""
+
     async def open(self, space: Space) -> bool:
         """Make sure that the space's collection exists, and say whether what was stored before is there.
 
@@ -146,6 +154,9 @@ class MemoryIndex(Protocol):
 
     async def count(self, space: Space, tenant: Tenant | None = None) -> int:
         """How many points there are: the tenant's, or all, for gauges."""
+
+    async def remove(self, space: Space) -> None:
+        """Give up the space's collection with all that it holds; one that is not there is no error."""
 
 
 class Embedder(Protocol):
@@ -259,8 +270,8 @@ class MemoryRows(Protocol):
     def has_any(self, agent_id: UUID) -> bool:
         """Whether the agent remembers anything."""
 
-    def retell(self, agent_id: UUID, *, after: UUID | None, limit: int) -> UUID | None:
-        """Let the index hear of the next memories by id as if they were new; the last of them, None behind it."""
+    def retell(self, agent_id: UUID, *, after: UUID | None, limit: int, lost: bool) -> Sequence[UUID]:
+        """Let the index hear of the next memories by id again, and return them; what was `lost` counts as new."""
 
     def least_valuable(self, agent_id: UUID, *, limit: int) -> Sequence[UUID]:
         """What pruning takes first: by age, use and importance; never what is pinned."""
@@ -271,5 +282,5 @@ class MemoryRows(Protocol):
         A memory that was removed or changed meanwhile is told again.
         """
 
-    def postpone(self, keys: Sequence[OutboxKey], *, problem: str, retry_s: float) -> None:
-        """The index has not heard: keep the keys for later, and say why at their memories."""
+    def postpone(self, keys: Sequence[OutboxKey], *, problem: str | None, retry_s: float) -> None:
+        """The index has not heard: keep the keys for later, and say why at their memories, if they can't be found."""

@@ -1,12 +1,16 @@
-"""Keeps the index what SQL says: takes what waits in the outbox and writes each memory's current state."""
+"""Keeps the index what SQL says: takes what waits in the outbox and writes each memory's current state.
+
+It goes to every living collection (`domain.memory.collections`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from domain.errors import Unavailable
@@ -14,17 +18,18 @@ from domain.events.live import Hints
 from domain.memory.entities import Memory
 from domain.memory.hints import OUTBOX_CHANNEL
 from domain.memory.ports import (
-    Embedder,
     EmbeddingFailed,
     IndexUnavailable,
     MemoryIndex,
     Outbox,
     OutboxKey,
-    Point,
     Tenant,
     Vector,
 )
+from domain.memory.reindex import Reindex
+from domain.memory.serving import Collections, Served
 from domain.memory.similar import MIN_COSINE, are_near_duplicates
+from domain.memory.writing import store
 from domain.scopes import Scopes, UserScope, UserTx
 
 log = logging.getLogger("codelab.memory")
@@ -43,6 +48,15 @@ NEIGHBOURS = 4
 """How many of the nearest memories a new one is compared with."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """Why keys are kept for later, whether searches find what they name all the same, and the vectors by which."""
+
+    problem: str | None = None
+    is_found: bool = False
+    vectors: Mapping[UUID, Vector] = field(default_factory=dict)
+
+
 class Projector:
     """One writer of the index; any number of processes may have one."""
 
@@ -52,19 +66,19 @@ class Projector:
         outbox: Outbox,
         scopes: Scopes,
         index: MemoryIndex,
-        embedder: Embedder,
+        collections: Collections,
         hints: Hints,
-        rebuild: Callable[[], Awaitable[None]],
+        reindex: Reindex,
         retry_s: float = RETRY_S,
     ) -> None:
         self._outbox = outbox
         self._scopes = scopes
         self._index = index
-        self._embedder = embedder
+        self._collections = collections
         self._hints = hints
-        self._rebuild = rebuild
+        self._reindex = reindex
         self._retry_s = retry_s
-        self._is_open = False
+        self._lost = False
         self._wake = asyncio.Event()
         self._gathering: asyncio.TimerHandle | None = None
 
@@ -97,10 +111,9 @@ class Projector:
                 self._gathering.cancel()
                 self._gathering = None
             try:
-                await self._open()
-                while await self.round() and self._is_open:
-                    pass
+                await self.work()
             except Unavailable as problem:
+                self._reindex.forget()
                 log.warning("the index's writer waits: %s", problem.message)
             except Exception:
                 log.exception("a round of the index's writer failed; the next one follows")
@@ -108,26 +121,35 @@ class Projector:
                 async with asyncio.timeout(POLL_S):
                     await self._wake.wait()
 
-    async def _open(self) -> None:
-        """Open the index, also again when it was lost; one that was made anew is told everything."""
-        if not self._is_open:
-            if not await self._index.open(self._embedder.space):
-                log.info("the memory index is made anew")
-                await self._rebuild()
-            self._is_open = True
+    async def work(self) -> None:
+        """Do all that can be done now: write what is due, and when nothing is, what is next for the collections.
 
-    async def round(self) -> int:
-        """Write what is due, up to a bound; returns how much that was."""
+        An index that was lost is opened again before anything is written to it.
+
+        Raises:
+            IndexUnavailable: the index does not answer. Unavailable: the database does not.
+        """
+        self._lost = False
+        await self._reindex.open(await self._collections.living())
+        while (await self._round() or await self._reindex.step()) and not self._lost:
+            pass
+
+    async def _round(self) -> bool:
         keys = await self._outbox.due(limit=BATCH, lease_s=LEASE_S)
+        if not keys:
+            return False
+        # read behind the keys: a collection that is committed by now hears of them, and is told the earlier ones
+        living = await self._collections.living()
+        await self._reindex.open(living)
         groups: dict[tuple[UUID, UUID], list[OutboxKey]] = defaultdict(list)
         for key in keys:
             groups[key.user_id, key.project_id].append(key)
         for group in groups.values():
-            await self._project(group)
-        return len(keys)
+            await self._project(group, living)
+        return True
 
-    async def _project(self, keys: Sequence[OutboxKey]) -> None:
-        """Write one project's keys, and say so, or why not."""
+    async def _project(self, keys: Sequence[OutboxKey], living: Sequence[Served]) -> None:
+        """Write one project's keys to every collection, and say so, or why not."""
         scope = self._scopes.open(keys[0].user_id)
         project_id = keys[0].project_id
 
@@ -136,55 +158,58 @@ class Projector:
 
         memories = {key: memory for key, memory in (await scope.read_once(read)).items() if _kept(memory)}
         try:
-            vectors = await self._store(keys, memories)
-        except (IndexUnavailable, EmbeddingFailed) as error:
-            self._is_open = self._is_open and not isinstance(error, IndexUnavailable)
-            problem = error.message
-            await scope.write(
-                lambda tx: tx.project(project_id).memories.postpone(
-                    keys, problem=problem, retry_s=self._retry_s
-                )
-            )
-            return
+            heard = await self._tell(living, keys, memories)
+        except IndexUnavailable as error:
+            self._lost = True
+            self._reindex.forget()
+            heard = _Heard(error.message)
         indexed = {memory.id: memory.version for memory in memories.values()}
-        await scope.write(lambda tx: tx.project(project_id).memories.settle(keys, indexed=indexed))
+
+        def note(tx: UserTx) -> None:
+            rows = tx.project(project_id).memories
+            if heard.is_found:
+                rows.settle(() if heard.problem else keys, indexed=indexed)
+            if heard.problem:
+                why = None if heard.is_found else heard.problem
+                rows.postpone(keys, problem=why, retry_s=self._retry_s)
+
+        await scope.write(note)
         for memory in memories.values():
-            if not memory.indexed_version:
-                await self._merge(scope, memory, vectors[memory.id])
+            if memory.id in heard.vectors and not memory.indexed_version:
+                await self._merge(scope, living[0], memory, heard.vectors[memory.id])
 
-    async def _store(
-        self, keys: Sequence[OutboxKey], memories: Mapping[UUID, Memory]
-    ) -> Mapping[UUID, Vector]:
-        """Let the index hear; the vectors of the texts that it got."""
-        space = self._embedder.space
-        texts, windows = await self._vectors(list(memories.values()))
-        for tenant, here in _by_tenant(keys).items():
-            if any(key.is_whole_agent for key in here):
-                await self._index.drop(space, tenant)
-            present = [memories[key.memory_id] for key in here if key.memory_id in memories]
-            gone = [key.memory_id for key in here if key.memory_id not in memories]
-            if present:
-                points = [_point(it, texts[it.id], windows.get(it.id, ())) for it in present]
-                await self._index.upsert(space, tenant, points)
-            if gone:
-                await self._index.delete(space, tenant, gone)
-        return texts
+    async def _tell(
+        self, living: Sequence[Served], keys: Sequence[OutboxKey], memories: Mapping[UUID, Memory]
+    ) -> _Heard:
+        """Tell what serves, then what follows it; where the model of the former fails, the latter is enough."""
+        serving, *following = living
+        try:
+            heard = _Heard(is_found=True, vectors=await store(self._index, serving, keys, memories))
+        except EmbeddingFailed as error:
+            heard = _Heard(error.message)
+        for it in following:
+            problem = await self._follow(it, keys, memories)
+            heard = replace(heard, problem=problem, is_found=heard.is_found or not problem)
+        return heard
 
-    async def _vectors(
-        self, memories: Sequence[Memory]
-    ) -> tuple[Mapping[UUID, Vector], Mapping[UUID, Vector]]:
-        with_window = [memory for memory in memories if memory.window]
-        wanted = [memory.text for memory in memories] + [memory.window for memory in with_window]
-        vectors = list(await self._embedder.embed(wanted)) if wanted else []
-        texts = {memory.id: vector for memory, vector in zip(memories, vectors, strict=False)}
-        behind = vectors[len(memories) :]
-        return texts, {memory.id: vector for memory, vector in zip(with_window, behind, strict=True)}
+    async def _follow(
+        self, following: Served, keys: Sequence[OutboxKey], memories: Mapping[UUID, Memory]
+    ) -> str | None:
+        """Tell the collection that is being filled; why it has not heard, which is noted at it too."""
+        collection, problem = following.collection, None
+        try:
+            await store(self._index, following, keys, memories)
+        except EmbeddingFailed as error:
+            problem = error.message
+        if problem != collection.problem:
+            await self._collections.write(lambda rows: rows.fails(collection.generation, problem))
+        return problem
 
-    async def _merge(self, scope: UserScope, memory: Memory, dense: Vector) -> None:
+    async def _merge(self, scope: UserScope, serving: Served, memory: Memory, dense: Vector) -> None:
         """Let a new memory count for an older one that says the same."""
         tenant = Tenant(scope.user_id, memory.project_id, memory.agent_id)
         try:
-            near = await self._index.alike(self._embedder.space, tenant, dense, limit=NEIGHBOURS)
+            near = await self._index.alike(serving.space, tenant, dense, limit=NEIGHBOURS)
         except IndexUnavailable:
             return  # a duplicate is kept: nothing is lost
         cosines = {
@@ -219,26 +244,4 @@ def _says_the_same(older: Memory, newer: Memory, cosine: float) -> bool:
         and older.superseded_by is None
         and (older.created_at, older.id) < (newer.created_at, newer.id)
         and are_near_duplicates(older.text, newer.text, cosine=cosine)
-    )
-
-
-def _by_tenant(keys: Sequence[OutboxKey]) -> Mapping[Tenant, list[OutboxKey]]:
-    groups: dict[Tenant, list[OutboxKey]] = defaultdict(list)
-    for key in keys:
-        groups[key.tenant].append(key)
-    return groups
-
-
-def _point(memory: Memory, dense: Vector, window: Vector) -> Point:
-    return Point(
-        memory_id=memory.id,
-        version=memory.version,
-        text=memory.text,
-        dense=dense,
-        kind=memory.kind,
-        success=memory.success,
-        created_at=memory.created_at,
-        session_id=memory.source.session_id,
-        window_text=memory.window,
-        window=window,
     )

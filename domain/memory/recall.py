@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from domain.memory.entities import MAX_QUERY, MemoryFilter, Recalled
-from domain.memory.ports import Embedder, IndexHit, IndexQuery, IndexUnavailable, MemoryIndex, Tenant
+from domain.memory.ports import IndexHit, IndexQuery, IndexUnavailable, MemoryIndex, Tenant
 from domain.memory.rank import ranked
+from domain.memory.serving import Collections
 from domain.ports import Clock
 from domain.scopes import UserScope, UserTx
 
@@ -34,15 +35,15 @@ class Question:
 class Recall:
     """Asks the index and reads what it finds inside the owner's scope: the index is never believed about text."""
 
-    def __init__(self, *, index: MemoryIndex, embedder: Embedder, clock: Clock) -> None:
+    def __init__(self, *, index: MemoryIndex, collections: Collections, clock: Clock) -> None:
         self._index = index
-        self._embedder = embedder
+        self._collections = collections
         self._clock = clock
 
     @property
-    def embedder(self) -> Embedder:
-        """What compares meanings."""
-        return self._embedder
+    def embedder(self) -> str:
+        """What compares meanings, as people are told: the model of the collection that serves."""
+        return self._collections.label
 
     async def __call__(self, scope: UserScope, question: Question) -> Sequence[Recalled]:
         """The best memories, the best first; superseded ones are not among them.
@@ -60,12 +61,13 @@ class Recall:
         tenant = Tenant(scope.user_id, question.project_id, question.agent_id)
         text = question.text[:MAX_QUERY]
         query = _query(question, text)
+        serving = await self._collections.serving()
         try:
             async with asyncio.timeout(EMBEDDING_S):
-                (dense,) = await self._embedder.embed([text])
+                (dense,) = await serving.embed([text])
         except TimeoutError:
             raise IndexUnavailable("The query could not be compared in time.") from None
-        return await self._index.search(self._embedder.space, tenant, replace(query, dense=dense))
+        return await self._index.search(serving.space, tenant, replace(query, dense=dense))
 
     def memories(self, tx: UserTx, question: Question, hits: Sequence[IndexHit]) -> Sequence[Recalled]:
         """All memories behind hits, the best first; those that are another agent's or gone are left out."""

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.set_defaults(command=_serve)
     migrate = commands.add_parser("migrate", help="bring the database to the schema of this version")
     migrate.set_defaults(command=_migrate)
+    _add_memory(commands.add_parser("memory", help="look after what agents remember"))
     schema = commands.add_parser("schema", help="print the GraphQL schema, or keep schema.graphql up to date")
     _add_file_options(schema, "schema.graphql")
     schema.set_defaults(command=_schema)
@@ -48,6 +50,14 @@ def _parser() -> argparse.ArgumentParser:
     _add_file_options(settings, "docs/settings.md")
     settings.set_defaults(command=_settings)
     return parser
+
+
+def _add_memory(memory: argparse.ArgumentParser) -> None:
+    reindex = memory.add_subparsers(metavar="COMMAND", required=True).add_parser(
+        "reindex", help="make the memory index anew from the database, while searches go on"
+    )
+    reindex.add_argument("--no-wait", action="store_true", help="ask for it, and do not watch it")
+    reindex.set_defaults(command=_reindex)
 
 
 def _add_file_options(parser: argparse.ArgumentParser, file: str) -> None:
@@ -66,6 +76,15 @@ def _migrate(_: argparse.Namespace) -> int:
     from graphql_api.app.run import run_migrations
 
     return _with_settings(run_migrations)
+
+
+def _reindex(chosen: argparse.Namespace) -> int:
+    from graphql_api.app.reindex import ReindexRefused, run_reindex
+
+    try:
+        return _with_settings(partial(run_reindex, wait=not chosen.no_wait))
+    except ReindexRefused as refusal:
+        return _say("Memories can't be reindexed:", str(refusal), code=FAILED)
 
 
 def _with_settings(action: Callable[[Settings], None]) -> int:

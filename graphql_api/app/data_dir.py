@@ -18,6 +18,10 @@ class DataDirRefused(Exception):
     """The folder can't be used now; the message says why and what to do."""
 
 
+class DataDirInUse(DataDirRefused):
+    """Another process has the folder."""
+
+
 def default_data_dir() -> Path:
     """Where the XDG base directory specification puts a user's data of one application."""
     root = os.environ.get("XDG_DATA_HOME", "")
@@ -33,7 +37,7 @@ def locked(path: Path) -> Iterator[Path]:
     The lock belongs to the open file: however this process ends, it is gone with it.
 
     Raises:
-        DataDirRefused: another process uses the folder, or it can't be made or written.
+        DataDirInUse: another process uses the folder. DataDirRefused: it can't be made or written.
     """
     with _lock_file(path) as file:
         _lock(file, path)
@@ -60,7 +64,7 @@ def _lock(file: BinaryIO, path: Path) -> None:
             raise DataDirRefused(
                 f"The data folder {path} can't be locked: {error.strerror}. Set CODELAB_DATA_DIR to a local folder."
             ) from error
-        raise DataDirRefused(_in_use(path, file.read(20))) from error
+        raise DataDirInUse(_in_use(path, file.read(20))) from error
     file.truncate(0)
     file.write(f"{os.getpid()}\n".encode())
     file.flush()

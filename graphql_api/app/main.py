@@ -121,6 +121,8 @@ async def open_parts(
         tails = await stack.enter_async_context(SessionTails(live=stores.live, log=stores.log, clock=utc_now))
         background = await stack.enter_async_context(Background())
         background.start(identity.authenticate.follow_revocations(), name="revocations")
+        if memory.has_index:
+            background.start(memory.collections.follow(), name="memory collections")
         if settings.runs_tasks:
             background.start(worker.serve(), name="worker")
             background.start(_housekeeping(settings, stores, identity, memory).run(), name="housekeeping")

@@ -13,24 +13,26 @@ from domain.memory.projector import Projector
 from domain.memory.prune import Prune
 from domain.memory.rebuild import Rebuild
 from domain.memory.recall import Recall
+from domain.memory.reindex import Reindex
 from domain.memory.remember import Remember
 from domain.memory.remind import Remind
+from domain.memory.serving import Collections
+from graphql_api.app.embedders import Embedders
 from graphql_api.app.identity import new_id
 from graphql_api.app.observed_index import ObservedIndex
 from graphql_api.app.stores import utc_now
+from persistence.collections import SqlCollectionStore
 from persistence.memory.absent_index import AbsentIndex
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
-    from domain.memory.ports import Embedder, MemoryIndex, Outbox
+    from domain.memory.ports import MemoryIndex, Outbox
     from graphql_api.app.metrics import Metrics
     from graphql_api.app.settings import Settings
     from graphql_api.app.stores import Stores
 
 INDEX_FOLDER = "memory"
-EMBEDDING_S = 60.0
-"""The longest call for vectors, all attempts together."""
 log = structlog.get_logger("codelab.memory")
 
 
@@ -45,7 +47,7 @@ class MemoryParts:
     limit: int
     has_index: bool
     index: MemoryIndex
-    embedder: Embedder
+    collections: Collections
     outbox: Outbox
     projector: Projector
 
@@ -58,9 +60,9 @@ class MemoryParts:
         """Memories in the index, of all agents.
 
         Raises:
-            IndexUnavailable: it does not answer.
+            IndexUnavailable: it does not answer. Unavailable: the database does not.
         """
-        return await self.index.count(self.embedder.space)
+        return await self.index.count((await self.collections.serving()).space)
 
     async def lag_s(self) -> float:
         """The age of what the index has not heard of yet, in seconds; 0 when it has heard of everything.
@@ -85,8 +87,14 @@ async def memory_parts(
     """
     chosen = index or await _index(settings, stack, metrics)
     index = ObservedIndex(chosen, metrics=metrics, monotonic=time.monotonic)
-    embedder = _embedder(settings, stack)
-    recall = Recall(index=index, embedder=embedder, clock=utc_now)
+    embedders = Embedders(settings, stack)
+    collections = Collections(
+        SqlCollectionStore(stores.database),
+        embedder=embedders.configured(),
+        embedder_of=embedders.of,
+        hints=stores.hints,
+    )
+    recall = Recall(index=index, collections=collections, clock=utc_now)
     return MemoryParts(
         recall=recall,
         remember=Remember(new_id=new_id, limit=settings.memory_limit),
@@ -102,15 +110,19 @@ async def memory_parts(
         limit=settings.memory_limit,
         has_index=not isinstance(chosen, AbsentIndex),
         index=index,
-        embedder=embedder,
+        collections=collections,
         outbox=stores.unowned,
         projector=Projector(
             outbox=stores.unowned,
             scopes=stores.scopes,
             index=index,
-            embedder=embedder,
+            collections=collections,
             hints=stores.hints,
-            rebuild=Rebuild(tenants=stores.unowned, scopes=stores.scopes),
+            reindex=Reindex(
+                collections=collections,
+                index=index,
+                rebuild=Rebuild(tenants=stores.unowned, scopes=stores.scopes),
+            ),
         ),
     )
 
@@ -141,27 +153,3 @@ def _server(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> Memo
     client = qdrant_client(settings.qdrant_url or "", api_key=key)
     stack.push_async_callback(client.close)
     return ServerMemoryIndex(client, on_violation=metrics.isolation_violations.inc)
-
-
-def _embedder(settings: Settings, stack: AsyncExitStack) -> Embedder:
-    if settings.openai_api_key is None or settings.embedding_model is None:
-        from integrations.embeddings.lexical import LexicalEmbedder
-
-        return LexicalEmbedder()
-    from integrations.embeddings.openai import OpenAiEmbedder
-    from integrations.embeddings.settings import EmbeddingSettings
-    from integrations.models.settings import OpenAiSettings
-
-    endpoint = OpenAiSettings(
-        api_key=settings.openai_api_key.get_secret_value(),
-        model=settings.embedding_model,
-        base_url=settings.openai_base_url,
-        connect_timeout_s=settings.model_connect_timeout_seconds,
-        total_timeout_s=EMBEDDING_S,
-        max_attempts=settings.model_max_attempts,
-    )
-    wanted = EmbeddingSettings(endpoint, dimension=settings.embedding_dimension)
-    embedder = OpenAiEmbedder(wanted, clock=utc_now)
-    stack.push_async_callback(embedder.aclose)
-    embedder.warm_up()
-    return embedder

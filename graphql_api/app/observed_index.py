@@ -29,6 +29,10 @@ class ObservedIndex:
         self._metrics = metrics
         self._monotonic = monotonic
 
+    async def has(self, space: Space) -> bool:
+        with self._timed("has"):
+            return await self._index.has(space)
+
     async def open(self, space: Space) -> bool:
         with self._timed("open"):
             return await self._index.open(space)
@@ -56,6 +60,10 @@ class ObservedIndex:
     async def count(self, space: Space, tenant: Tenant | None = None) -> int:
         with self._timed("count"):
             return await self._index.count(space, tenant)
+
+    async def remove(self, space: Space) -> None:
+        with self._timed("remove"):
+            await self._index.remove(space)
 
     @contextmanager
     def _timed(self, call: str) -> Iterator[None]:

@@ -80,7 +80,7 @@ async def _serve(settings: Settings, listener: socket.socket) -> None:
         from graphql_api.app.main import build
 
         async with AsyncExitStack() as stack:
-            with _understandable(settings):
+            with understandable(settings):
                 application = await stack.enter_async_context(build(settings))
             collect_rarely()
             await serve(
@@ -98,7 +98,7 @@ async def _migrate(settings: Settings) -> None:
     from persistence.migrate import upgrade
 
     database = open_database(settings)
-    with _understandable(settings):
+    with understandable(settings):
         try:
             await upgrade(database)
         finally:
@@ -106,7 +106,7 @@ async def _migrate(settings: Settings) -> None:
 
 
 @contextmanager
-def _understandable(settings: Settings) -> Iterator[None]:
+def understandable(settings: Settings) -> Iterator[None]:
     """Say in an operator's words why the database can't be used; everything else stays as it is."""
     try:
         yield

@@ -176,7 +176,7 @@ class Agent(AgentSettings):
         services = info.context.services
         return AgentMemory(
             limit=services.memory_limit,
-            embedder=services.recall.embedder.label,
+            embedder=services.recall.embedder,
             key=self.key,
             project_key=self.project_key,
         )

@@ -18,6 +18,11 @@ NONE = "There is no memory index in this deployment."
 class AbsentIndex:
     """No index: nothing is found, and what it should hear waits in the outbox until there is one."""
 
+    async def has(self, space: Space) -> bool:
+        """Nothing is missing."""
+        del space
+        return True
+
     async def open(self, space: Space) -> bool:
         """Nothing to open."""
         del space
@@ -52,3 +57,7 @@ class AbsentIndex:
         """None."""
         del space, tenant
         return 0
+
+    async def remove(self, space: Space) -> None:
+        """Nothing to remove."""
+        del space

@@ -39,6 +39,9 @@ class PlainMemoryIndex:
         self._words = Bm25()
         self._spaces: dict[Space, dict[Tenant, dict[UUID, _Held]]] = {}
 
+    async def has(self, space: Space) -> bool:
+        return space in self._spaces
+
     async def open(self, space: Space) -> bool:
         there = space in self._spaces
         self._spaces.setdefault(space, {})
@@ -75,6 +78,9 @@ class PlainMemoryIndex:
     async def count(self, space: Space, tenant: Tenant | None = None) -> int:
         tenants = self._of(space)
         return sum(map(len, tenants.values())) if tenant is None else len(tenants.get(tenant, {}))
+
+    async def remove(self, space: Space) -> None:
+        self._spaces.pop(space, None)
 
     def _of(self, space: Space) -> dict[Tenant, dict[UUID, _Held]]:
         if space not in self._spaces:

@@ -46,6 +46,9 @@ class EdgeMemoryIndex:
         self._search_s = search_s
         self._write_s = write_s
 
+    async def has(self, space: Space) -> bool:
+        return cast("bool", await self._ask("has", space, None, timeout_s=self._write_s))
+
     async def open(self, space: Space) -> bool:
         return cast("bool", await self._ask("open", space, None, timeout_s=self._write_s))
 
@@ -85,6 +88,9 @@ class EdgeMemoryIndex:
         """How far the building of graphs is (`IDLE`: it is not under way), and how many points wait for it."""
         told = cast("wire.Message", await self._ask("stage", space, None, timeout_s=self._write_s))
         return told["stage"], told["unoptimised"]
+
+    async def remove(self, space: Space) -> None:
+        await self._ask("remove", space, None, timeout_s=self._write_s)
 
     async def _ask(
         self, deed: str, space: Space, tenant: Tenant | None, *, timeout_s: float, **arguments: object

@@ -100,6 +100,13 @@ class Optimiser:
             self._fail(name, problem)
         return True
 
+    def leave(self, name: str) -> None:
+        """Give up the attempt of a shard, which is going to be removed."""
+        if self._attempt is not None and self._attempt.name == name:
+            attempt, self._attempt = self._attempt, None
+            attempt.give_up()
+        self._thread.submit(bool).result()  # what was replaced before is gone by then
+
     def step(self) -> None:
         """Go on, or begin where it is due."""
         if self._attempt is not None:

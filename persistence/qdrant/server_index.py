@@ -60,6 +60,10 @@ class ServerMemoryIndex:
         self._write_s = write_s
         self._slots = asyncio.Semaphore(MAX_CALLS)
 
+    async def has(self, space: Space) -> bool:
+        async with self._within(self._write_s):
+            return await self._client.collection_exists(space.name)
+
     async def open(self, space: Space) -> bool:
         async with self._within(self._write_s):
             there = await self._client.collection_exists(space.name)
@@ -114,6 +118,10 @@ class ServerMemoryIndex:
         where = None if tenant is None else server.where(plan.all_of(tenant))
         async with self._within(self._write_s):
             return (await self._client.count(space.name, count_filter=where, exact=True)).count
+
+    async def remove(self, space: Space) -> None:
+        async with self._within(self._write_s):
+            await self._client.delete_collection(space.name)
 
     async def _delete(self, space: Space, of: plan.Where) -> None:
         async with self._within(self._write_s):

@@ -74,6 +74,15 @@ class Shard:
         beginning.rename(base)
         return cls.load(base, dimension=dimension, words=words)
 
+    @classmethod
+    def remove(cls, base: Path) -> None:
+        """Give up what is there, with what was kept of it; it may not be open."""
+        while (folder := generations.current(base)) is not None:
+            generations.discard(folder)
+        base.with_suffix(".opening").unlink(missing_ok=True)
+        for each in base.parent.glob(f"{base.name}.damaged-*"):
+            shutil.rmtree(each, ignore_errors=True)
+
     @property
     def is_scanned(self) -> bool:
         """Whether so much was written since the graphs were built that it is worth to build them.

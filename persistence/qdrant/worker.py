@@ -50,7 +50,9 @@ class Worker:
         self._held: deque[Message] = deque()
         self._idle_since_s = self._alive_s = clock()
         self._deeds: Mapping[str, Callable[[Message], object]] = {
+            "has": self._has,
             "open": self._open,
+            "remove": self._remove,
             "upsert": lambda call: self._of(call).upsert(
                 wire.tenant(call["tenant"]), [wire.point(each) for each in call["points"]]
             ),
@@ -131,6 +133,20 @@ class Worker:
         self._flush()
         while self._shards:
             self._shards.popitem()[1].close()
+
+    def _has(self, call: Message) -> bool:
+        try:
+            self._of(call)
+        except IndexUnavailable:
+            return False
+        return True
+
+    def _remove(self, call: Message) -> None:
+        space = wire.space(call["space"])
+        self._optimiser.leave(space.name)
+        if shard := self._shards.pop(space.name, None):
+            shard.close()
+        Shard.remove(self._folder / space.name)
 
     def _open(self, call: Message) -> bool:
         space = wire.space(call["space"])

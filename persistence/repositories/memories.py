@@ -218,13 +218,12 @@ class SqlMemories:
     def has_any(self, agent_id: UUID) -> bool:
         return self._rows.one(_ANY, agent=agent_id) is not None
 
-    def retell(self, agent_id: UUID, *, after: UUID | None, limit: int) -> UUID | None:
+    def retell(self, agent_id: UUID, *, after: UUID | None, limit: int, lost: bool) -> Sequence[UUID]:
         ids = self._next(agent_id, after=after, limit=limit)
-        if not ids:
-            return None
-        self._rows.run(_UNHEARD, ids=ids)
+        if ids and lost:
+            self._rows.run(_UNHEARD, ids=ids)
         self._outbox.tell([(memory_id, agent_id) for memory_id in ids])
-        return ids[-1]
+        return ids
 
     def _next(self, agent_id: UUID, *, after: UUID | None, limit: int) -> Sequence[UUID]:
         first = after or UUID(int=0)
@@ -241,9 +240,9 @@ class SqlMemories:
         late = [key for key in done if key.memory_id in indexed.keys() - here]
         self._outbox.tell_of_ours([(key.memory_id, key.agent_id) for key in late])
 
-    def postpone(self, keys: Sequence[OutboxKey], *, problem: str, retry_s: float) -> None:
+    def postpone(self, keys: Sequence[OutboxKey], *, problem: str | None, retry_s: float) -> None:
         self._outbox.postpone(keys, retry_s=retry_s)
-        if ids := [key.memory_id for key in keys]:
+        if problem is not None and (ids := [key.memory_id for key in keys]):
             self._rows.run(_PROBLEM, ids=ids, why=problem)
 
     def _tell(self, changed: Iterable[Row]) -> int:

@@ -1,4 +1,4 @@
-"""Tables of memory: what agents remember, and what the index must hear of."""
+"""Tables of memory: what agents remember, what the index must hear of, and the collections that it has."""
 
 from __future__ import annotations
 
@@ -84,5 +84,29 @@ class OutboxRow(SQLModel, table=True):
     created_at: datetime = time()
 
 
+class CollectionRow(SQLModel, table=True):
+    """One collection of the index. It belongs to the deployment and has no owner; see `domain.memory.collections`.
+
+    `position` holds keys of the agent and the memory that were told last, and is empty once all were.
+    """
+
+    __tablename__ = "memory_collections"
+    generation: int = Field(sa_column=sa.Column(sa.BigInteger, primary_key=True, autoincrement=False))
+    model: str = text()
+    dimension: int = integer()
+    version: int = integer()
+    beginnings: int = integer(default=0)
+    position: str = text()
+    total: int = integer(default=0)
+    told: int = integer(default=0)
+    problem: str | None = text(nullable=True)
+    asked_at: datetime = time()
+    told_at: datetime | None = time(nullable=True)
+    ready_at: datetime | None = time(nullable=True)
+    retired_at: datetime | None = time(nullable=True)
+    removed_at: datetime | None = time(nullable=True)
+
+
 memories = table_of(MemoryRow)
 outbox = table_of(OutboxRow)
+collections = table_of(CollectionRow)

@@ -233,7 +233,7 @@ OF_PROJECTS: Mapping[str, ProjectProbe] = {
     "MemoryRows.forget_some": lambda p, it: p.memories.forget_some(it.agent, limit=9),
     "MemoryRows.drop": lambda p, it: p.memories.drop(it.agent),
     "MemoryRows.drop_all": lambda p, it: p.memories.drop_all(),
-    "MemoryRows.retell": lambda p, it: p.memories.retell(it.agent, after=None, limit=9),
+    "MemoryRows.retell": lambda p, it: p.memories.retell(it.agent, after=None, limit=9, lost=True),
     "MemoryRows.least_valuable": lambda p, it: p.memories.least_valuable(it.agent, limit=9),
     "MemoryRows.settle": lambda p, it: p.memories.settle([_outbox_key(p, it)], indexed={it.memory: 1}),
     "MemoryRows.postpone": lambda p, it: p.memories.postpone(

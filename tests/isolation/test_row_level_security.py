@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import pytest
+import sqlalchemy as sa
 
 from persistence.postgres import OWNER_ROLE, UNOWNED_ROLE
 from persistence.tables import metadata, tables_with_owner
@@ -30,7 +31,9 @@ OWNED = [table.name for table in tables_with_owner()]
 NAMELESS = ("Mutation.logOut", "Mutation.changePassword", "Mutation.updatePreferences")
 """Changes of a person's own rows: nothing but the owner says which rows are meant."""
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
-THE_PRODUCTS_OWN = {"alembic_version"}
+OF_THE_DEPLOYMENT = {"memory_collections"}
+"""Tables without an owner, for the unowned role alone."""
+THE_PRODUCTS_OWN = {"alembic_version"} | OF_THE_DEPLOYMENT
 """Tables without an owner, which hold nothing of anybody's."""
 
 
@@ -142,7 +145,22 @@ async def test_every_table_has_an_owner(database: asyncpg.Connection) -> None:
     stored = {row["relname"] for row in await database.fetch(_SECURITY)}
 
     assert stored == {*OWNED, *THE_PRODUCTS_OWN}
-    assert {table.name for table in metadata.sorted_tables} == set(OWNED)
+    assert {table.name for table in metadata.sorted_tables} == {*OWNED, *OF_THE_DEPLOYMENT}
+
+
+@pytest.mark.parametrize("table", sorted(OF_THE_DEPLOYMENT))
+async def test_a_table_of_the_deployment_names_nobody_and_is_nobodys(
+    app: App, database: asyncpg.Connection, table: str
+) -> None:
+    (security,) = [row for row in await database.fetch(_SECURITY) if row["relname"] == table]
+    assert (security["relrowsecurity"], security["relforcerowsecurity"]) == (True, True)
+    assert {role for role, *_ in security["policies"]} == {UNOWNED_ROLE}
+    assert not any(isinstance(column.type, sa.Uuid) for column in metadata.tables[table].columns)
+
+    await _become(database, OWNER_ROLE, app.people.alice[0].person.user_id.hex)
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await database.execute(f"SELECT 1 FROM {table}")
 
 
 async def test_the_roles_have_no_way_around(database: asyncpg.Connection) -> None:

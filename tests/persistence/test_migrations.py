@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from persistence import migrate
 from persistence.postgres import PostgresDatabase
 from persistence.sqlite import SqliteDatabase
-from persistence.tables import metadata, tables_with_owner
+from persistence.tables import metadata
 from persistence.unowned import TABLES
 from tests.clock import FakeClock
 from tests.launchers.postgres import PostgresServer
@@ -79,7 +79,7 @@ async def test_processes_that_start_together_migrate_once(postgres_server: Postg
 
 
 @pytest.mark.postgres
-async def test_every_owned_table_has_a_forced_policy_and_the_unowned_role_just_its_privileges(
+async def test_every_table_has_a_forced_policy_and_the_unowned_role_just_its_privileges(
     postgres_server: PostgresServer, postgres_template: str
 ) -> None:
     name = await postgres_server.create_database(template=postgres_template)
@@ -100,7 +100,7 @@ async def test_every_owned_table_has_a_forced_policy_and_the_unowned_role_just_i
     finally:
         await database.close()
 
-    assert guarded == {table.name for table in tables_with_owner()}
+    assert guarded == set(metadata.tables)
     assert privileges == TABLES
 
 

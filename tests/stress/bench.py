@@ -23,8 +23,10 @@ from domain.conversations.stop import Stop
 from domain.events.live import Hints, Live
 from domain.memory.recall import Recall
 from domain.memory.remind import Remind
+from domain.memory.serving import Collections
 from domain.models.ports import ModelGateway
 from graphql_api.app.stores import utc_now
+from persistence.collections import SqlCollectionStore
 from persistence.postgres import PostgresDatabase
 from persistence.scopes import SqlScopes
 from persistence.sqlite import SqliteDatabase
@@ -67,12 +69,15 @@ async def open_bench(
     """A worker that serves; it is drained on leaving."""
     scopes = SqlScopes(database, live=live, hints=hints)
     queue = Unowned(database)
+    collections = Collections(
+        SqlCollectionStore(database), embedder=WordEmbedder(), embedder_of=lambda _: None, hints=hints
+    )
     runner = Runner(
         scopes=scopes,
         models=models,
         live=live,
         versions=AgentVersions(clock=utc_now),
-        remind=Remind(Recall(index=ListIndex(), embedder=WordEmbedder(), clock=utc_now)),
+        remind=Remind(Recall(index=ListIndex(), collections=collections, clock=utc_now)),
         new_id=new_id,
         monotonic=time.monotonic,
         limits=RunnerLimits(task_s=task_s),

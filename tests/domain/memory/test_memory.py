@@ -18,7 +18,6 @@ from domain.memory.entities import MAX_QUERY, MAX_TEXT, Memory, MemoryFilter, Me
 from domain.memory.forget import clear_memory, forget_memory
 from domain.memory.ports import Tenant
 from domain.memory.prune import Prune
-from domain.memory.rebuild import Rebuild
 from domain.memory.recall import Question
 from domain.memory.remember import Remember
 from domain.models.ports import ModelProblem, ModelProblemKind
@@ -294,7 +293,9 @@ async def test_a_late_writer_leaves_nothing_of_an_agent_that_was_deleted_meanwhi
     (point,) = world.index.points.values()
     scope = world.scope(owner)
     await scope.write(
-        lambda tx: tx.project(owner.project_id).memories.retell(tenant.agent_id, after=None, limit=9)
+        lambda tx: tx.project(owner.project_id).memories.retell(
+            tenant.agent_id, after=None, limit=9, lost=False
+        )
     )
     (key,) = await world.queue.due(limit=9, lease_s=60)
     await delete_agent(world.scope(owner), tenant.agent_id, cancel=partial(close_task, problem="Gone."))
@@ -340,15 +341,13 @@ async def test_an_index_that_was_lost_is_opened_before_anything_is_written_and_t
         async with asyncio.timeout(10):
             lost = await world.remember.note(world.scope(owner), owner.agents["coder"], "Meanwhile")
             assert lost.problem
-        world.index.points.clear()
-        world.index.kept = False
+        world.index.lose(world.embedder.space.name)
         world.index.down = False
         async with asyncio.timeout(20):
             while len(world.index.points) < 2 or not all(it.indexed for it in await everything(world, owner)):
                 await asyncio.sleep(0.01)
 
     assert {key[2] for key in world.index.points} == {old.id, lost.id}
-    assert world.index.opened[-1] is False
 
 
 async def test_a_memory_of_pinned_things_alone_is_left_as_it_is(world: World, owner: Owner) -> None:
@@ -359,20 +358,6 @@ async def test_a_memory_of_pinned_things_alone_is_left_as_it_is(world: World, ow
     assert await Prune(tenants=world.queue, scopes=world.scopes, limit=1)() == 0
 
     assert len(await everything(world, owner)) == 2
-
-
-async def test_an_index_that_lost_everything_is_told_anew(world: World, owner: Owner) -> None:
-    stranger = await world.owner()
-    notes = [await noted(world, owner, f"Thing {word}") for word in WORDS[:3]]
-    theirs = await noted(world, stranger, "Theirs")
-    world.index.points.clear()
-
-    await Rebuild(tenants=world.queue, scopes=world.scopes)()
-    assert not any(memory.indexed for memory in await everything(world, owner))
-    await world.indexed()
-
-    assert {key[2] for key in world.index.points} == {*(note.id for note in notes), theirs.id}
-    assert all(memory.indexed for memory in await everything(world, owner))
 
 
 WORDS = ["ash", "birch", "cedar", "date", "elm", "fir", "gorse", "hazel", "ivy", "juniper"]

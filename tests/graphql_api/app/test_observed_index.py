@@ -35,18 +35,21 @@ async def test_each_call_is_handed_on_and_timed() -> None:
     metrics, inner = Metrics(version="1"), ListIndex()
     index = _observed(inner, metrics)
 
-    assert await index.open(SPACE)
+    assert not await index.open(SPACE)
+    assert await index.has(SPACE)
     await index.upsert(SPACE, TENANT, [POINT])
     (hit,) = await index.search(SPACE, TENANT, IndexQuery("text", DENSE))
     (likeness,) = await index.alike(SPACE, TENANT, DENSE, limit=5)
     counts = await index.count(SPACE), await index.count(SPACE, TENANT)
     await index.delete(SPACE, TENANT, [MEMORY])
     await index.drop(SPACE, TENANT)
+    await index.remove(SPACE)
 
     assert (hit.memory_id, likeness.memory_id, counts) == (MEMORY, MEMORY, (1, 1))
     assert not inner.points
+    assert inner.removed == [SPACE.name]
     assert _calls(metrics, "count") == 2
-    for call in ("open", "upsert", "search", "alike", "delete", "drop"):
+    for call in ("has", "open", "remove", "upsert", "search", "alike", "delete", "drop"):
         assert _calls(metrics, call) == 1
 
 

@@ -26,6 +26,28 @@ async def test_a_space_is_made_once_and_there_the_next_time(index: MemoryIndex) 
     assert await index.open(space) is True
 
 
+async def test_a_space_that_is_removed_is_not_there_and_its_neighbours_are(
+    index: MemoryIndex, tenant: Tenant
+) -> None:
+    space = Space("generations", 8, version=uuid4().int % 10**9)
+    later = replace(space, generation=2)
+    assert not await index.has(space)
+    for each in (space, later):
+        await index.open(each)
+        await index.upsert(each, tenant, [a_point()])
+
+    await index.remove(space)
+    await index.remove(space)
+
+    assert not await index.has(space)
+    assert await index.has(later)
+    assert await index.count(later, tenant) == 1
+    with pytest.raises(IndexUnavailable):
+        await index.search(space, tenant, a_query())
+    assert await index.open(space) is False
+    assert await index.count(space, tenant) == 0
+
+
 async def test_a_space_that_was_never_opened_is_unavailable(index: MemoryIndex, tenant: Tenant) -> None:
     with pytest.raises(IndexUnavailable):
         await index.search(Space("nowhere", 8), tenant, a_query())
