@@ -88,7 +88,7 @@ class SqlCollections:
     def all(self) -> Sequence[Collection]:
         found = self._run(_ALL).all()
         self._newest = max((row.generation for row in found), default=0)
-        return [_collection(row) for is_held, *row in found if is_held]
+        return [_collection(row[1:]) for row in found if row[0]]
 
     def waiting(self) -> int:
         return int(self._run(_WAITING).scalar_one())
