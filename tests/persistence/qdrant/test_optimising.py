@@ -135,6 +135,21 @@ async def test_what_changes_meanwhile_is_in_the_shard_with_graphs(tmp_path: Path
         assert await index.alike(SPACE, tenant, unit(0, 1), limit=1) == [nearest]
 
 
+@pytest.mark.parametrize("stage", ["COPYING", "BUILDING", "REPLAYING", "IDLE"])
+async def test_a_shard_that_is_removed_leaves_nothing(tmp_path: Path, tenant: Tenant, stage: str) -> None:
+    async with IndexProcess(with_small_graphs(tmp_path)) as process:
+        index = index_of(process)
+        await index.upsert(SPACE, tenant, points(POINTS))
+        await index.optimise(SPACE)
+        await at(index, stage)
+
+        await index.remove(SPACE)
+
+        assert folders(tmp_path) == []
+        assert await index.open(SPACE) is False
+        assert await index.count(SPACE) == 0
+
+
 async def test_no_call_is_refused_while_graphs_are_built(tmp_path: Path, tenant: Tenant) -> None:
     async with IndexProcess(with_small_graphs(tmp_path)) as process:
         index = index_of(process)
