@@ -73,7 +73,7 @@ class Reindex:
         return False
 
     async def _tell(self, collection: Collection) -> bool:
-        if await self._collections.write(lambda rows: rows.waiting()) >= ROOM:
+        if await self._collections.waiting() >= ROOM:
             return False
         told = await self._rebuild.tell(collection.position, lost=collection.is_ready)
         if told is None:

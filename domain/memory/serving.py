@@ -115,6 +115,14 @@ class Collections:
         self._known = await self._store.read(lambda rows: rows.all())
         return self._known
 
+    async def waiting(self) -> int:
+        """How much the index must still hear of.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        return await self._store.read(lambda rows: rows.waiting())
+
     async def write(self, work: Callable[[CollectionRows], T]) -> T:
         """Run a transaction on them.
 

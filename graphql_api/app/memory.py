@@ -64,6 +64,22 @@ class MemoryParts:
         """
         return await self.index.count((await self.collections.serving()).space)
 
+    async def generation(self) -> int:
+        """The number of the collection that serves.
+
+        Raises:
+            Unavailable: there is none, or the database does not answer.
+        """
+        return (await self.collections.serving()).collection.generation
+
+    async def waiting(self) -> int:
+        """How much the index has not heard of yet.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        return await self.collections.waiting()
+
     async def lag_s(self) -> float:
         """The age of what the index has not heard of yet, in seconds; 0 when it has heard of everything.
 

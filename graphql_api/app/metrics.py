@@ -121,6 +121,12 @@ class Metrics:
         self.memory_outbox_lag_seconds = self._gauge(
             "memory_outbox_lag_seconds", "Age of what the memory index has not heard of yet, the oldest."
         )
+        self.memory_outbox_waiting = self._gauge(
+            "memory_outbox_waiting", "What the memory index has not heard of yet, of all users."
+        )
+        self.memory_generation = self._gauge(
+            "memory_generation", "The collection of the memory index that serves; rises with each reindex."
+        )
         self.memory_points = self._gauge("memory_points", "Memories in the index, of all agents.")
         self.memory_seconds = self._histogram(
             "memory_index_seconds", "Calls of the memory index.", "call", "answered"

@@ -191,7 +191,9 @@ class Settings(BaseSettings):
     embedding_model: Annotated[
         str | None, DefaultText("none: agents' memories are compared by their words alone")
     ] = None
-    """The endpoint's model that compares meanings, such as `text-embedding-3-small`; needs `OPENAI_API_KEY`."""
+    """The endpoint's model that compares meanings, such as `text-embedding-3-small`; needs `OPENAI_API_KEY`.
+
+    After a change, memories move to the new model in the background, and searches go by the one before until then."""
 
     embedding_dimension: Annotated[int, Unit("numbers"), Field(ge=8, le=4_096)] = 1_536
     """How long that model's vectors are."""

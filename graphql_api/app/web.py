@@ -71,7 +71,12 @@ class Web:
             metrics,
             monotonic=time.monotonic,
             queue=self._depth,
-            readings={metrics.memory_outbox_lag_seconds: memory.lag_s, metrics.memory_points: memory.points},
+            readings={
+                metrics.memory_outbox_lag_seconds: memory.lag_s,
+                metrics.memory_outbox_waiting: memory.waiting,
+                metrics.memory_generation: memory.generation,
+                metrics.memory_points: memory.points,
+            },
         )
         served: list[BaseRoute] = [*self.health.routes, scrape.route]
         if settings.answers_requests:

@@ -152,7 +152,10 @@ class AgentMemory:
     """One agent's memory."""
 
     limit: int = strawberry.field(description="Memories that it may have; the least valuable go before.")
-    embedder: str = strawberry.field(description="What compares meanings: a model, or words alone (lexical).")
+    embedder: str = strawberry.field(
+        description="What compares meanings in searches now: a model, or words alone (lexical). While memories move to"
+        " another model, it is the one before."
+    )
     key: strawberry.Private[UUID]
     project_key: strawberry.Private[UUID]
 
