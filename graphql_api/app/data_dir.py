@@ -44,6 +44,15 @@ def locked(path: Path) -> Iterator[Path]:
         yield path
 
 
+def is_held(path: Path) -> bool:
+    """Whether the process that last had the folder is alive; asked without touching the lock."""
+    try:
+        os.kill(int((path / LOCK_FILE).read_text()), 0)
+    except (OSError, ValueError) as error:
+        return isinstance(error, PermissionError)
+    return True
+
+
 def _lock_file(path: Path) -> BinaryIO:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -10,12 +10,13 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING, TextIO
 
 from domain.memory.collections import Collection, CollectionRows, CollectionState, reindex
 from domain.memory.hints import OUTBOX_CHANNEL
-from graphql_api.app.data_dir import DATABASE_FILE, DataDirInUse, locked
+from graphql_api.app.data_dir import DATABASE_FILE, DataDirInUse, is_held, locked
 from graphql_api.app.metrics import Metrics
 from graphql_api.app.run import understandable
 from graphql_api.app.stores import open_stores
@@ -142,7 +143,8 @@ async def _reindex(settings: Settings, screen: Screen, *, wait: bool, is_served:
             if not is_served:
                 screen.say("No server is running on these data. The next start does it: codelab serve")
             elif wait:
-                await watch(store, collection, screen, sleep=asyncio.sleep)
+                is_over = partial(_has_stopped, settings)
+                await watch(store, collection, screen, sleep=asyncio.sleep, is_over=is_over)
             else:
                 screen.say("The server does it. Run this again to watch it.")
 
@@ -161,15 +163,29 @@ async def _ask(store: CollectionStore, stores: Stores, screen: Screen) -> Collec
     return collection
 
 
-async def watch(store: CollectionStore, asked: Collection, screen: Screen, *, sleep: Sleep) -> None:
-    """Show how far a collection is until it serves.
+def _has_stopped(settings: Settings) -> bool:
+    return settings.embedded and not is_held(settings.data_dir)
+
+
+async def watch(
+    store: CollectionStore,
+    asked: Collection,
+    screen: Screen,
+    *,
+    sleep: Sleep,
+    is_over: Callable[[], bool] = lambda: False,
+) -> None:
+    """Show how far a collection is until it serves; `is_over` says that nobody is left who fills it.
 
     Raises:
-        ReindexRefused: another one was asked for in its place. Unavailable: the database does not answer.
+        ReindexRefused: another one was asked for in its place, or it is over. Unavailable: the database does not
+            answer.
     """
     now: Collection | None = asked
     unheard_s = 0.0
     while now is not None and now.lives and not now.is_ready:
+        if is_over():
+            raise ReindexRefused("The server has stopped. Its next start goes on with it: codelab serve")
         await sleep(POLL_S)
         now, waiting = await store.read(lambda rows: _now(rows, asked.generation))
         if now is None or now.state is CollectionState.ASKED:

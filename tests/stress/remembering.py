@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -15,8 +16,10 @@ import sqlalchemy as sa
 
 from domain.agents.create import add_agent
 from domain.agents.inputs import AgentInput
-from domain.errors import LimitExceeded
 from domain.memory.collections import reindex
+from domain.memory.entities import MemoryKind, NewMemory
+from domain.memory.hints import wake
+from domain.memory.similar import content_hash
 from domain.scopes import UserTx
 from graphql_api.app.main import Parts, open_parts
 from graphql_api.app.settings import Settings
@@ -25,7 +28,7 @@ from persistence.statements import Rows
 from persistence.tables.identity import users
 
 USER, PROJECT, AGENT = UUID(int=1), UUID(int=2), UUID(int=3)
-WRITERS = 4
+WRITERS = 2
 
 
 async def remember_until_killed(folder: Path, *, limit: int) -> None:
@@ -45,14 +48,20 @@ def settings_of(folder: Path, *, limit: int) -> Settings:
 
 
 async def _note(parts: Parts) -> None:
+    """Learn as an answer does: what is committed is acknowledged, whenever the index hears of it."""
+    scope = parts.stores.scopes.open(USER)
     while True:
         text = f"{uuid4().hex} pump"
-        try:
-            await parts.memory.remember.note(parts.stores.scopes.open(USER), AGENT, text)
-        except LimitExceeded:
-            await asyncio.sleep(0.05)
-        else:
-            _say(f"+ {text}")
+        new = NewMemory(uuid4(), AGENT, MemoryKind.INTERACTION, text, content_hash(text))
+        await scope.write(partial(_learn, new))
+        _say(f"+ {text}")
+        await asyncio.sleep(0.01)
+
+
+def _learn(new: NewMemory, tx: UserTx) -> None:
+    p = tx.project(PROJECT)
+    p.memories.add(new)
+    wake(p)
 
 
 async def _prune(parts: Parts) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from graphql_api.app.data_dir import LOCK_FILE, DataDirRefused, default_data_dir, locked
+from graphql_api.app.data_dir import LOCK_FILE, DataDirRefused, default_data_dir, is_held, locked
 from tests.launchers.owned_process import OwnedProcess
 
 HOLD = """
@@ -138,3 +138,11 @@ async def test_of_many_that_come_at_once_one_gets_the_folder(tmp_path: Path) -> 
     outcomes = await asyncio.gather(*(asyncio.to_thread(attempt) for _ in range(4)))
 
     assert sorted(outcomes) == [False, False, False, True]
+
+
+def test_whether_a_folder_is_held_is_told_by_its_last_process(tmp_path: Path) -> None:
+    assert not is_held(tmp_path)
+    with locked(tmp_path):
+        assert is_held(tmp_path)
+    (tmp_path / LOCK_FILE).write_text("")
+    assert not is_held(tmp_path)

@@ -134,6 +134,13 @@ async def test_a_collection_that_is_given_up_ends_the_watching() -> None:
         await watched(a_collection(TELLING), a_collection(CollectionState.RETIRED))
 
 
+async def test_a_server_that_stops_ends_the_watching() -> None:
+    asked = a_collection(TELLING)
+
+    with pytest.raises(ReindexRefused, match="next start goes on"):
+        await watch(Rows([asked]), asked, Screen(io.StringIO()), sleep=asyncio.sleep, is_over=lambda: True)
+
+
 def test_what_waits_is_not_counted_as_heard() -> None:
     told = a_collection(TELLING, told=30)
 
