@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 
 from domain.folding import folded
 from domain.memory.ports import EmbeddingFailed, Space, Vector
 from integrations.embeddings.function_words import FUNCTION_WORDS
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 DIMENSION = 384
 VERSION = 1
@@ -21,11 +20,14 @@ VERSION = 1
 LENGTHS = range(3, 6)
 """Characters of a part of a word, its edges counted as one character each."""
 
-SHORT = 2_000
+SHORT = 500
 """Characters that are compared sooner than a thread has heard of them."""
 FUNCTION_WORD_WEIGHT = 0.1
 """What a word counts that stands in sentences about anything: questions begin alike, whatever they ask for."""
 
+KNOWN, LONGEST_KNOWN = 4_096, 16
+"""Words whose parts are kept, and their longest, in characters: texts are made of the same words (3 MB)."""
+_64_BITS = 2**64 - 1
 _WORD = re.compile(r"[^\W_]+")
 _MULTIPLIER = 0x9E3779B97F4A7C15
 """2^64 over the golden ratio, odd: Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4)."""
@@ -67,16 +69,14 @@ def vector_of(text: str) -> Vector:
     Raises:
         EmbeddingFailed: it is blank.
     """
-    import numpy as np
-
     words = _words(text)
     if not words:
         raise EmbeddingFailed("A blank text has nothing to be found by.")
-    said = [word for word in words if word not in FUNCTION_WORDS]
-    around = [word for word in words if word in FUNCTION_WORDS]
-    vector = _summed(said) + FUNCTION_WORD_WEIGHT * _summed(around)
-    normalised: list[float] = (vector / np.sqrt(vector.dot(vector))).tolist()
-    return normalised
+    said = _summed(word for word in words if word not in FUNCTION_WORDS)
+    around = _summed(word for word in words if word in FUNCTION_WORDS)
+    vector = [number + FUNCTION_WORD_WEIGHT * other for number, other in zip(said, around, strict=True)]
+    length = math.hypot(*vector)
+    return [number / length for number in vector]
 
 
 def _words(text: str) -> list[str]:
@@ -85,43 +85,45 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(plain) or plain.split()
 
 
-def _summed(words: list[str]) -> NDArray[np.float64]:
+def _summed(words: Iterable[str]) -> list[float]:
     """The sum of the words' n-grams, each in its place; not 0 unless there are no words."""
-    import numpy as np
-
-    if not words:
-        return np.zeros(DIMENSION)
-    grams, counts = np.unique(_hashes(f" {' '.join(words)} "), return_counts=True)
-    weights = 1 + np.log(counts)
-    signs = np.where(grams >> np.uint64(63), 1.0, -1.0)
-    places = (grams % np.uint64(DIMENSION)).astype(np.intp)
-    vector = np.bincount(places, weights * signs, minlength=DIMENSION)
-    if not vector.any():  # n-grams of one place and opposite signs, which happens to words of one letter
-        vector = np.bincount(places, weights, minlength=DIMENSION)
-    return vector.astype(np.float64)
+    counts = Counter(chain.from_iterable(map(_parts, words)))
+    vector = [0.0] * DIMENSION
+    for number, count in counts.items():
+        vector[number % DIMENSION] += _weight(count) if number >> 63 else -_weight(count)
+    if not any(vector):  # n-grams of one place and opposite signs, which happens to words of one letter
+        for number, count in counts.items():
+            vector[number % DIMENSION] += _weight(count)
+    return vector
 
 
-def _hashes(words: str) -> NDArray[np.uint64]:
-    """One number for each n-gram that crosses no space."""
-    import numpy as np
+def _weight(count: int) -> float:
+    return 1.0 if count == 1 else 1 + math.log(count)
 
-    codes = np.frombuffer(words.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.uint64)
-    is_letter = codes != ord(" ")
-    multiplier, rolled, inside = np.uint64(_MULTIPLIER), codes, is_letter[1:]
-    found = []
+
+def _parts(word: str) -> Sequence[int]:
+    """One number for each n-gram of a word with its edges."""
+    return _known_parts(word) if len(word) <= LONGEST_KNOWN else _hashes(f" {word} ")
+
+
+@lru_cache(maxsize=KNOWN)
+def _known_parts(word: str) -> Sequence[int]:
+    return _hashes(f" {word} ")
+
+
+def _hashes(word: str) -> Sequence[int]:
+    codes = [*map(ord, word)]
+    rolled, found = codes, []
     for length in range(2, LENGTHS.stop):
-        rolled = rolled[:-1] * multiplier + codes[length - 1 :]
+        ends = codes[length - 1 :]
+        rolled = [(number * _MULTIPLIER + end) & _64_BITS for number, end in zip(rolled, ends, strict=False)]
         if length in LENGTHS:
-            inside = inside[:-1] & is_letter[length - 2 : -1] if length > LENGTHS.start else inside[:-1]
-            found.append(rolled[inside] + np.uint64(length))
-    return _mixed(np.concatenate(found))
+            found += [_mixed(number + length & _64_BITS) for number in rolled]
+    return tuple(found)
 
 
-def _mixed(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The numbers with every bit depending on every bit, so that remainders spread evenly."""
-    import numpy as np
-
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(_MIX[0])
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(_MIX[1])
-    mixed: NDArray[np.uint64] = numbers ^ (numbers >> np.uint64(31))
-    return mixed
+def _mixed(number: int) -> int:
+    """The number with every bit depending on every bit, so that remainders spread evenly."""
+    number = (number ^ number >> 30) * _MIX[0] & _64_BITS
+    number = (number ^ number >> 27) * _MIX[1] & _64_BITS
+    return number ^ number >> 31
