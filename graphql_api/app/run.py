@@ -17,6 +17,7 @@ import structlog
 import uvloop
 
 from domain.errors import Unavailable
+from graphql_api.app.allocation import return_large_blocks
 from graphql_api.app.banner import banner
 from graphql_api.app.data_dir import DataDirRefused, locked
 from graphql_api.app.garbage import collect_rarely
@@ -75,6 +76,7 @@ def _run(work: Coroutine[object, object, None]) -> None:
 
 
 async def _serve(settings: Settings, listener: socket.socket) -> None:
+    return_large_blocks()
     stop = Stop()
     with stop.on_signals():
         from graphql_api.app.main import build
