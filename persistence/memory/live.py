@@ -81,9 +81,9 @@ class MemoryLive:
 
     def _touch(self, key: SessionKey) -> LiveSession:
         """The session's state; forgets those that are idle or too many, longest idle first."""
-        session = self._sessions.setdefault(key, LiveSession())
+        session = self._sessions.pop(key, None) or LiveSession()
         session.touched_s = self._now_s()
-        self._sessions.move_to_end(key)
+        self._sessions[key] = session
         while self._is_one_too_many(next(iter(self._sessions.values())), now_s=session.touched_s):
             self._sessions.popitem(last=False)
         return session

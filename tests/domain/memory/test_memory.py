@@ -16,6 +16,7 @@ from domain.memory import forget
 from domain.memory.edit import edit_memory, pin_memory
 from domain.memory.entities import MAX_QUERY, MAX_TEXT, Memory, MemoryFilter, MemoryKind
 from domain.memory.forget import clear_memory, forget_memory
+from domain.memory.hints import OUTBOX_CHANNEL
 from domain.memory.ports import Tenant
 from domain.memory.prune import Prune
 from domain.memory.recall import Question
@@ -23,7 +24,7 @@ from domain.memory.remember import Remember
 from domain.models.ports import ModelProblem, ModelProblemKind
 from domain.pages import PageRequest
 from domain.projects.delete import delete_project
-from tests.worlds import Owner, World
+from tests.worlds import Owner, World, until
 
 
 @pytest.fixture
@@ -198,6 +199,28 @@ async def test_an_answer_is_learned_and_reminds_the_agent_the_next_time(world: W
     facts = [fact.body for fact in await world.facts(owner, session)]
     (recalled,) = [body for body in facts if isinstance(body, MemoryRecalled)]
     assert (recalled.degraded, [it.memory_id for it in recalled.citations]) == (False, [learned.id])
+
+
+async def test_the_index_is_woken_for_a_note_and_gathers_what_is_learned(world: World, owner: Owner) -> None:
+    session = await world.session(owner)
+
+    async with world.projecting():
+        await world.asked(owner, session, "@coder What is the capital of France?")
+        await until(lambda: world.index.points)
+    await noted(world, owner, "Lunch is at noon")
+
+    hints = [hint for channel, hint in world.hints.sent if channel == OUTBOX_CHANNEL]
+    assert hints == [{"wake": False}, {"wake": True}]
+
+
+async def test_what_was_learned_before_is_mentioned_to_nobody(world: World, owner: Owner) -> None:
+    world.model.pieces = ["Paris"]
+    for session in (await world.session(owner), await world.session(owner)):
+        await world.asked(owner, session, "@coder What is the capital of France?")
+
+    assert [channel for channel, _ in world.hints.sent].count(OUTBOX_CHANNEL) == 1
+    (learned,) = await everything(world, owner)
+    assert learned.occurrences == 2
 
 
 async def test_an_answer_without_its_memory_says_so_and_loses_nothing(world: World, owner: Owner) -> None:
