@@ -96,8 +96,14 @@ class ObservedModels:
 
     def __init__(self, models: ModelGateway, *, metrics: Metrics, monotonic: Callable[[], float]) -> None:
         self._models = models
-        self._metrics = metrics
+        self._names = metrics.models
         self._monotonic = monotonic
+        # looking a metric's series up takes longer than counting; their labels are few
+        self._calls = cache(metrics.model_calls.labels)
+        self._seconds = cache(metrics.model_seconds.labels)
+        self._first_token_seconds = cache(metrics.model_first_token_seconds.labels)
+        self._tokens = cache(metrics.model_tokens.labels)
+        self._cost = cache(metrics.model_cost.labels)
 
     @property
     def default_name(self) -> str:
@@ -111,14 +117,14 @@ class ObservedModels:
         return self._models.resolve(model)
 
     async def stream(self, request: ModelRequest) -> AsyncGenerator[ModelChunk, None]:
-        metrics, began, outcome, model = self._metrics, self._monotonic(), "cancelled", OTHER
+        began, outcome, model = self._monotonic(), "cancelled", OTHER
         first = True
         try:
-            model = metrics.models.known(self._models.resolve(request.model).name)
+            model = self._names.known(self._models.resolve(request.model).name)
             async with aclosing(self._models.stream(request)) as chunks:
                 async for chunk in chunks:
                     if first:
-                        metrics.model_first_token_seconds.labels(model).observe(self._monotonic() - began)
+                        self._first_token_seconds(model).observe(self._monotonic() - began)
                         first = False
                     if isinstance(chunk, ModelFinished):
                         model, outcome = self._count(chunk), "ok"
@@ -127,14 +133,14 @@ class ObservedModels:
             outcome = problem.kind.lower()
             raise
         finally:
-            metrics.model_calls.labels(model, outcome).inc()
-            metrics.model_seconds.labels(model).observe(self._monotonic() - began)
+            self._calls(model, outcome).inc()
+            self._seconds(model).observe(self._monotonic() - began)
 
     def _count(self, last: ModelFinished) -> str:
-        model = self._metrics.models.admit(last.model)
-        self._metrics.model_tokens.labels(model, "input").inc(last.usage.input_tokens)
-        self._metrics.model_tokens.labels(model, "output").inc(last.usage.output_tokens)
-        self._metrics.model_cost.labels(model).inc(last.cost_micro_usd / 1_000_000)
+        model = self._names.admit(last.model)
+        self._tokens(model, "input").inc(last.usage.input_tokens)
+        self._tokens(model, "output").inc(last.usage.output_tokens)
+        self._cost(model).inc(last.cost_micro_usd / 1_000_000)
         return model
 
 
