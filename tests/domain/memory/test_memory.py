@@ -331,13 +331,35 @@ async def test_a_late_writer_leaves_nothing_of_an_agent_that_was_deleted_meanwhi
     assert not world.index.points
 
 
+async def test_an_index_is_not_believed_about_whose_a_memory_is_or_that_it_still_holds(
+    world: World, owner: Owner
+) -> None:
+    old = await noted(world, owner, "My favourite colour is blue")
+    theirs = await noted(world, owner, "The colour of the writer is grey", agent="writer")
+    points = dict(world.index.points)
+    new = await noted(world, owner, "My favourite colour is green")
+    await world.indexed()
+    tenant = Tenant(owner.user_id, owner.project_id, owner.agents["coder"])
+
+    for (space, _, memory_id), point in points.items():
+        world.index.points[space, tenant, memory_id] = point
+    question = Question(owner.project_id, tenant.agent_id, "colour")
+
+    hits = await world.recall.hits(world.scope(owner), question)
+    assert {hit.memory_id for hit in hits} == {old.id, theirs.id, new.id}
+    assert await search(world, owner, "colour") == [new.text]
+
+
 async def test_a_query_longer_than_it_may_be_is_cut_for_agents(world: World, owner: Owner) -> None:
     await noted(world, owner, "Needle")
 
     assert await search(world, owner, "needle " + "x" * MAX_QUERY) == ["Needle"]
 
 
-async def test_pruning_takes_the_least_valuable_and_never_what_is_pinned(world: World, owner: Owner) -> None:
+async def test_pruning_takes_the_least_valuable_and_never_what_is_pinned(
+    world: World, owner: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="codelab.memory")
     scope, coder = world.scope(owner), owner.agents["coder"]
     notes = [await noted(world, owner, f"Note {word}") for word in WORDS]
     await pin_memory(scope, notes[0].id, pinned=True)
