@@ -23,7 +23,7 @@ BATCH = 200
 
 
 class Prune:
-    """Prunes every agent's memory. `pruned` is told how many went."""
+    """Prunes every agent's memory. `pruned` is told how many went; the log tells it once for each agent."""
 
     def __init__(
         self,
@@ -56,8 +56,10 @@ class Prune:
             if not forgotten:
                 break  # all that is left is pinned
             gone += forgotten
-        self._pruned(gone)
-        log.info("a memory was pruned", extra={"agent_id": str(tenant.agent_id), "memories": gone})
+        if gone:
+            self._pruned(gone)
+            told = {"agent_id": str(tenant.agent_id), "count": gone, "limit": self._limit}
+            log.info("a memory was pruned", extra=told)
         return gone
 
 

@@ -375,6 +375,8 @@ async def test_pruning_takes_the_least_valuable_and_never_what_is_pinned(
     assert told == [2]
     assert len(world.index.points) == len(left) == 8
     assert await world.read(owner, lambda p: p.memories.count(coder)) == 8
+    (event,) = [vars(it) for it in caplog.records if it.message == "a memory was pruned"]
+    assert (event["agent_id"], event["count"], event["limit"]) == (str(coder), 2, 10)
 
 
 async def test_an_index_that_was_lost_is_opened_before_anything_is_written_and_told_everything(
