@@ -18,6 +18,7 @@ from domain.conversations.ports import EventRows, MessageRows, RunRows, SessionR
 from domain.events.kinds import Fact
 from domain.identity.ports import IdentityRows
 from domain.memory.ports import MemoryRows
+from domain.memory.review_ports import ReviewRows
 from domain.projects.ports import OrchestratorRows, ProjectRows
 from domain.tasks.ports import TaskRows
 
@@ -78,6 +79,9 @@ class ProjectTx(Protocol):
 
     @property
     def memories(self) -> MemoryRows: ...
+
+    @property
+    def reviews(self) -> ReviewRows: ...
 
     def announce(self, announcement: Announcement) -> None:
         """Say this once the transaction is committed."""

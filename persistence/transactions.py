@@ -12,6 +12,7 @@ from persistence.repositories.memories import SqlMemories
 from persistence.repositories.messages import SqlMessages
 from persistence.repositories.orchestrators import SqlOrchestrators
 from persistence.repositories.projects import SqlProjects
+from persistence.repositories.reviews import SqlReviews
 from persistence.repositories.runs import SqlRuns
 from persistence.repositories.sessions import SqlSessions
 from persistence.repositories.slots import SqlSlots
@@ -76,6 +77,11 @@ class SqlProjectTx:
     def memories(self) -> SqlMemories:
         """What the project's agents remember."""
         return SqlMemories(self._rows)
+
+    @cached_property
+    def reviews(self) -> SqlReviews:
+        """What a model has yet to judge of it."""
+        return SqlReviews(self._rows)
 
     @cached_property
     def tasks(self) -> SqlTasks:

@@ -1,4 +1,4 @@
-"""The few statements without an owner; nothing else in CodeLab looks across users.
+"""The few statements without an owner; but for `persistence.unowned_reviews` nothing else looks across users.
 
 Each says why it can't have an owner. They return keys only: what follows happens in the owner's scope,
 which also decides (what is found here may be out of date by then). On PostgreSQL they run under the role
@@ -45,6 +45,7 @@ TABLES: dict[str, set[str]] = {
     "events": {"SELECT"},
     "tasks": {"SELECT", "UPDATE"},
     "outbox": {"SELECT", "UPDATE"},
+    "reviews": {"SELECT", "UPDATE"},
     "memory_collections": {"SELECT", "INSERT", "UPDATE"},
 }
 """Every table that is touched here or has no owner at all (`persistence.collections`), with the privileges it takes."""

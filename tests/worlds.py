@@ -46,6 +46,7 @@ from domain.memory.recall import Recall
 from domain.memory.reindex import Reindex
 from domain.memory.remember import Remember
 from domain.memory.remind import Remind
+from domain.memory.rerank import Rerank
 from domain.memory.serving import Collections
 from domain.models.entities import ModelChunk, ModelFinished, ModelRef, ModelRequest, ModelUsage, TextDelta
 from domain.scopes import ProjectTx, UserTx
@@ -220,17 +221,20 @@ class World:
             retry_s=0.02,
         )
 
-    def runner(self, *, limits: RunnerLimits | None = None) -> Runner:
+    def runner(
+        self, *, limits: RunnerLimits | None = None, rerank: Rerank | None = None, reviewed: bool = False
+    ) -> Runner:
         """What works on claims."""
         return Runner(
             scopes=self.scopes,
             models=self.model,
             live=self.live,
             versions=AgentVersions(clock=self.clock),
-            remind=Remind(self.recall, monotonic=self.clock.monotonic_s),
+            remind=Remind(self.recall, rerank=rerank, monotonic=self.clock.monotonic_s),
             new_id=self.new_id,
             monotonic=self.clock.monotonic_s,
             limits=limits,
+            reviewed=reviewed,
         )
 
     def another_worker(

@@ -44,8 +44,10 @@ class Outcome:
         return Usage(tokens.input_tokens, tokens.output_tokens, self.last.cost_micro_usd, 1, self.seconds)
 
 
-def finish(tx: UserTx, *, claim: Claim, outcome: Outcome, usage_id: UUID, memory_id: UUID) -> None:
-    """Record the outcome under the claim's fence, and what the agent learned from it.
+def finish(
+    tx: UserTx, *, claim: Claim, outcome: Outcome, usage_id: UUID, memory_id: UUID, reviewed: bool = False
+) -> None:
+    """Record the outcome under the claim's fence, and what the agent learned from it, to be `reviewed` or not.
 
     Raises:
         ClaimLost: the task is another's by now; nothing is changed.
@@ -59,14 +61,14 @@ def finish(tx: UserTx, *, claim: Claim, outcome: Outcome, usage_id: UUID, memory
     if outcome.last is not None:
         _journal(tx, claim, outcome, outcome.last, usage_id)
     ended = _answer(tx, claim, outcome)
-    _remember(p, claim, outcome, memory_id)
+    _remember(p, claim, outcome, memory_id, reviewed=reviewed)
     if waiting or (ended and ended.active_runs):  # somebody may have waited for this slot, or for this answer
         p.announce(HintCommitted(ENGINE_CHANNEL, {"wake": True}))
     channel = f"project:{tx.user_id}:{p.project_id}"
     p.announce(HintCommitted(channel, agent_changed(claim.task.agent_id)))
 
 
-def _remember(p: ProjectTx, claim: Claim, outcome: Outcome, memory_id: UUID) -> None:
+def _remember(p: ProjectTx, claim: Claim, outcome: Outcome, memory_id: UUID, *, reviewed: bool) -> None:
     if (briefing := outcome.briefing) is None:  # it broke before the question was read: nothing to learn
         return
     p.memories.used([it.memory.id for it in briefing.recalled])
@@ -80,7 +82,7 @@ def _remember(p: ProjectTx, claim: Claim, outcome: Outcome, memory_id: UUID) -> 
         source=Provenance(claim.answer_id, claim.run_id, claim.session_id, claim.agent_version),
         recalled=[it.memory.text for it in briefing.recalled],
     )
-    learn(p, lesson)
+    learn(p, lesson, reviewed=reviewed)
 
 
 def _journal(tx: UserTx, claim: Claim, outcome: Outcome, last: ModelFinished, usage_id: UUID) -> None:

@@ -43,7 +43,10 @@ class RunnerLimits:
 
 
 class Runner:
-    """Runs direct answers; holds no transaction and no connection while the model speaks."""
+    """Runs direct answers; holds no transaction and no connection while the model speaks.
+
+    What agents learn is `reviewed` later where a model is there to do so.
+    """
 
     def __init__(
         self,
@@ -56,6 +59,7 @@ class Runner:
         new_id: NewId,
         monotonic: Callable[[], float],
         limits: RunnerLimits | None = None,
+        reviewed: bool = False,
     ) -> None:
         self._scopes = scopes
         self._models = models
@@ -65,6 +69,7 @@ class Runner:
         self._new_id = new_id
         self._monotonic = monotonic
         self._limits = limits or RunnerLimits()
+        self._reviewed = reviewed
 
     async def __call__(self, claim: Claim, guard: Guard) -> None:
         """Answer, and record how it ended; a lost claim ends in silence."""
@@ -131,7 +136,14 @@ class Runner:
 
     async def _record(self, scope: UserScope, claim: Claim, outcome: Outcome) -> None:
         usage_id, memory_id = self._new_id(), self._new_id()
-        work = partial(finish, claim=claim, outcome=outcome, usage_id=usage_id, memory_id=memory_id)
+        work = partial(
+            finish,
+            claim=claim,
+            outcome=outcome,
+            usage_id=usage_id,
+            memory_id=memory_id,
+            reviewed=self._reviewed,
+        )
         for attempt in range(FINISH_ATTEMPTS):
             try:
                 await scope.write(work)

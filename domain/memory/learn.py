@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.conversations.entities import Author, Turn
 from domain.memory.entities import MAX_TEXT, MemoryKind, NewMemory, Provenance
 from domain.memory.hints import mention
+from domain.memory.review import ask
 from domain.memory.similar import content_hash, subject_of, without_recalled
 from domain.scopes import ProjectTx
 
@@ -29,10 +30,11 @@ class Lesson:
     recalled: Sequence[str] = ()
 
 
-def learn(p: ProjectTx, lesson: Lesson) -> None:
+def learn(p: ProjectTx, lesson: Lesson, *, reviewed: bool = False) -> None:
     """Store what is new in a turn, inside the transaction that ends it; a restated fact replaces the older one.
 
-    Nothing is learned from an answer that only repeats what had been recalled.
+    Nothing is learned from an answer that only repeats what had been recalled. Where memories are `reviewed`,
+    a model is asked later what else a success contradicts.
     """
     if (new := learned(lesson)) is None:
         return
@@ -40,6 +42,8 @@ def learn(p: ProjectTx, lesson: Lesson) -> None:
     replaced = new.subject is not None and p.memories.supersede(
         lesson.agent_id, subject=new.subject, by=memory_id
     )
+    if reviewed and new.success and memory_id == new.id:
+        ask(p, memory_id, new.agent_id)
     if memory_id == new.id or replaced:
         mention(p)
 

@@ -8,9 +8,17 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from domain.memory.entities import MAX_QUERY, MemoryFilter, Recalled
-from domain.memory.ports import IndexHit, IndexQuery, IndexUnavailable, MemoryIndex, Tenant
+from domain.memory.ports import (
+    IndexHit,
+    IndexQuery,
+    IndexUnavailable,
+    Likeness,
+    MemoryIndex,
+    Tenant,
+    Vector,
+)
 from domain.memory.rank import ranked
-from domain.memory.serving import Collections
+from domain.memory.serving import Collections, Served
 from domain.ports import Clock
 from domain.scopes import UserScope, UserTx
 
@@ -60,14 +68,18 @@ class Recall:
         """What the index finds; keys, to be read inside the scope."""
         tenant = Tenant(scope.user_id, question.project_id, question.agent_id)
         text = question.text[:MAX_QUERY]
-        query = _query(question, text)
         serving = await self._collections.serving()
-        try:
-            async with asyncio.timeout(EMBEDDING_S):
-                (dense,) = await serving.embed([text])
-        except TimeoutError:
-            raise IndexUnavailable("The query could not be compared in time.") from None
-        return await self._index.search(serving.space, tenant, replace(query, dense=dense))
+        query = replace(_query(question, text), dense=await _vector(serving, text))
+        return await self._index.search(serving.space, tenant, query)
+
+    async def alike(self, tenant: Tenant, text: str, *, limit: int) -> Sequence[Likeness]:
+        """The memories whose meaning is nearest to a text's; keys, to be read inside the scope.
+
+        Raises:
+            IndexUnavailable: the index does not answer in time. EmbeddingFailed: the text got no vector.
+        """
+        serving = await self._collections.serving()
+        return await self._index.alike(serving.space, tenant, await _vector(serving, text), limit=limit)
 
     def memories(self, tx: UserTx, question: Question, hits: Sequence[IndexHit]) -> Sequence[Recalled]:
         """All memories behind hits, the best first; those that are another agent's or gone are left out."""
@@ -80,6 +92,15 @@ class Recall:
             and memory.superseded_by is None
         ]
         return ranked(found, now=self._clock())
+
+
+async def _vector(serving: Served, text: str) -> Vector:
+    try:
+        async with asyncio.timeout(EMBEDDING_S):
+            (dense,) = await serving.embed([text])
+    except TimeoutError:
+        raise IndexUnavailable("The query could not be compared in time.") from None
+    return dense
 
 
 def _query(question: Question, text: str) -> IndexQuery:

@@ -8,6 +8,7 @@ from uuid import UUID
 from domain.errors import LimitExceeded, NotFound
 from domain.memory.entities import DEFAULT_LIMIT, NOTE_IMPORTANCE, Memory, MemoryKind, NewMemory
 from domain.memory.hints import wake
+from domain.memory.review import ask
 from domain.memory.similar import content_hash, subject_of
 from domain.memory.validate import checked_importance, checked_text
 from domain.ports import NewId
@@ -19,11 +20,12 @@ _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.02, 0.2
 
 
 class Remember:
-    """Stores notes. `limit` is how many memories one agent may have."""
+    """Stores notes. `limit` is how many memories one agent may have; `reviewed`, whether a model judges new ones."""
 
-    def __init__(self, *, new_id: NewId, limit: int = DEFAULT_LIMIT) -> None:
+    def __init__(self, *, new_id: NewId, limit: int = DEFAULT_LIMIT, reviewed: bool = False) -> None:
         self._new_id = new_id
         self._limit = limit
+        self._reviewed = reviewed
 
     async def note(
         self, scope: UserScope, agent_id: UUID, text: str, *, importance: float | None = None
@@ -56,6 +58,8 @@ class Remember:
             memory_id = p.memories.add(new)
             if new.subject is not None:
                 p.memories.supersede(agent_id, subject=new.subject, by=memory_id)
+            if self._reviewed and memory_id == new.id:
+                ask(p, memory_id, agent_id)
             wake(p)
             return memory_id
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from uuid import UUID
 
 from domain.agents.entities import AgentSettings
 from domain.bus.ports import ClaimLost
@@ -14,6 +15,7 @@ from domain.memory.entities import MemoryFilter, Recalled
 from domain.memory.ports import EmbeddingFailed, IndexHit, IndexUnavailable
 from domain.memory.rank import within_budget
 from domain.memory.recall import Question, Recall
+from domain.memory.rerank import Rerank
 from domain.scopes import UserScope, UserTx
 from domain.tasks.entities import Claim
 
@@ -30,6 +32,7 @@ class Remind:
 
     Args:
         recall: Finds memories.
+        rerank: Orders what was found by a model; without it the order is the ranking's own.
         monotonic: The clock, in seconds.
         recalled: Told how many memories an answer is made with.
         without: Told that an answer is made without, because they could not be looked for.
@@ -39,11 +42,13 @@ class Remind:
         self,
         recall: Recall,
         *,
+        rerank: Rerank | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         recalled: Callable[[int], None] = lambda _: None,
         without: Callable[[], None] = lambda: None,
     ) -> None:
         self._recall = recall
+        self._rerank = rerank
         self._monotonic = monotonic
         self._recalled = recalled
         self._without = without
@@ -67,15 +72,17 @@ class Remind:
             hits, degraded = (), True
         if not hits and not degraded:
             return ()
+        order = await self._order(scope, question, hits, settings)
         agent = AgentRef(key.agent_id, settings.name, settings.handle, claim.agent_version)
 
         def tell(tx: UserTx) -> Sequence[Recalled]:
             p = tx.project(key.project_id)
             if not p.tasks.holds(claim):
                 raise ClaimLost
-            found = within_budget(
-                self._recall.memories(tx, question, hits), max_tokens=RECALLED_TOKENS, limit=RECALLED
-            )
+            ranked = self._recall.memories(tx, question, hits)
+            if order:
+                ranked = sorted(ranked, key=lambda it: order.get(it.memory.id, len(order)))
+            found = within_budget(ranked, max_tokens=RECALLED_TOKENS, limit=RECALLED)
             if found or degraded:
                 citations = tuple(Citation(it.memory.id, it.score) for it in found)
                 fact = MemoryRecalled(claim.run_id, agent, citations, self._monotonic() - began, degraded)
@@ -87,3 +94,13 @@ class Remind:
             self._without()
         self._recalled(len(found))
         return found
+
+    async def _order(
+        self, scope: UserScope, question: Question, hits: Sequence[IndexHit], settings: AgentSettings
+    ) -> Mapping[UUID, int]:
+        """The places of what was found as a model orders it; empty where none is asked. No transaction is open."""
+        if self._rerank is None or not hits:
+            return {}
+        found = await scope.read_once(lambda tx: self._recall.memories(tx, question, hits))
+        ordered = await self._rerank(question.text, found, model=settings.model)
+        return {it.memory.id: place for place, it in enumerate(ordered)}

@@ -116,7 +116,9 @@ async def open_parts(
             await upgrade(stores.database)
         identity = identity_parts(settings, stores, stack)
         models = ObservedModels(model_router(settings, stack), metrics=metrics, monotonic=time.monotonic)
-        memory = await memory_parts(settings, stores, stack, metrics=metrics, index=memory_index)
+        memory = await memory_parts(
+            settings, stores, stack, metrics=metrics, models=models, index=memory_index
+        )
         worker = _worker(settings, stores, models, memory, times=worker_times or WorkerTimes())
         tails = await stack.enter_async_context(SessionTails(live=stores.live, log=stores.log, clock=utc_now))
         background = await stack.enter_async_context(Background())
@@ -128,6 +130,8 @@ async def open_parts(
             background.start(_housekeeping(settings, stores, identity, memory).run(), name="housekeeping")
             if memory.has_index:
                 background.start(memory.projector.run(), name="memory index")
+            if memory.review is not None:
+                background.start(memory.review.run(), name="memory reviews")
             stack.push_async_callback(worker.drain)
         yield Parts(
             settings=settings,
@@ -156,6 +160,7 @@ def _worker(
         new_id=new_id,
         monotonic=time.monotonic,
         limits=RunnerLimits(task_s=settings.task_timeout_seconds, history_tokens=settings.history_tokens),
+        reviewed=memory.review is not None,
     )
     return Worker(
         new_id(),

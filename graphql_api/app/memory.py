@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from domain.memory.judge import Judge
 from domain.memory.ports import IndexUnavailable
 from domain.memory.projector import Projector
 from domain.memory.prune import Prune
@@ -16,6 +17,8 @@ from domain.memory.recall import Recall
 from domain.memory.reindex import Reindex
 from domain.memory.remember import Remember
 from domain.memory.remind import Remind
+from domain.memory.rerank import Rerank
+from domain.memory.review import Review
 from domain.memory.serving import Collections
 from graphql_api.app.embedders import Embedders
 from graphql_api.app.identity import new_id
@@ -23,11 +26,13 @@ from graphql_api.app.observed_index import ObservedIndex
 from graphql_api.app.stores import utc_now
 from persistence.collections import SqlCollectionStore
 from persistence.memory.absent_index import AbsentIndex
+from persistence.unowned_reviews import UnownedReviews
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
 
     from domain.memory.ports import MemoryIndex, Outbox
+    from domain.models.ports import ModelGateway
     from graphql_api.app.metrics import Metrics
     from graphql_api.app.settings import Settings
     from graphql_api.app.stores import Stores
@@ -38,12 +43,16 @@ log = structlog.get_logger("codelab.memory")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryParts:
-    """Memory, for the use cases and for operations. Without `has_index` nothing is found."""
+    """Memory, for the use cases and for operations. Without `has_index` nothing is found.
+
+    `review` is None where no model judges what is learned.
+    """
 
     recall: Recall
     remember: Remember
     remind: Remind
     prune: Prune
+    review: Review | None
     limit: int
     has_index: bool
     index: MemoryIndex
@@ -95,6 +104,7 @@ async def memory_parts(
     stack: AsyncExitStack,
     *,
     metrics: Metrics,
+    models: ModelGateway,
     index: MemoryIndex | None = None,
 ) -> MemoryParts:
     """Everything of memory; the stack ends the index's process behind those who write to it.
@@ -111,11 +121,19 @@ async def memory_parts(
         hints=stores.hints,
     )
     recall = Recall(index=index, collections=collections, clock=utc_now)
+    has_index = not isinstance(chosen, AbsentIndex)
+    judge = None if models.offline or not has_index else Judge(models)
+    review = _review(settings, stores, recall, judge, metrics)
     return MemoryParts(
         recall=recall,
-        remember=Remember(new_id=new_id, limit=settings.memory_limit),
+        remember=Remember(new_id=new_id, limit=settings.memory_limit, reviewed=review is not None),
         remind=Remind(
-            recall, recalled=metrics.memories_recalled.inc, without=metrics.answers_without_memory.inc
+            recall,
+            rerank=Rerank(judge, told=metrics.observe_reranking)
+            if judge and settings.memory_rerank
+            else None,
+            recalled=metrics.memories_recalled.inc,
+            without=metrics.answers_without_memory.inc,
         ),
         prune=Prune(
             tenants=stores.unowned,
@@ -123,8 +141,9 @@ async def memory_parts(
             limit=settings.memory_limit,
             pruned=metrics.memories_pruned.inc,
         ),
+        review=review,
         limit=settings.memory_limit,
-        has_index=not isinstance(chosen, AbsentIndex),
+        has_index=has_index,
         index=index,
         collections=collections,
         outbox=stores.unowned,
@@ -141,6 +160,15 @@ async def memory_parts(
             ),
         ),
     )
+
+
+def _review(
+    settings: Settings, stores: Stores, recall: Recall, judge: Judge | None, metrics: Metrics
+) -> Review | None:
+    if judge is None or not settings.memory_review:
+        return None
+    queue = UnownedReviews(stores.database)
+    return Review(queue=queue, scopes=stores.scopes, recall=recall, judge=judge, told=metrics.observe_review)
 
 
 async def _index(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> MemoryIndex:

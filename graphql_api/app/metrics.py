@@ -114,6 +114,15 @@ class Metrics:
             "model_tokens", "Tokens read and written by models.", "model", "direction"
         )
         self.memories_pruned = self._counter("memories_pruned", "Memories that pruning forgot.")
+        self.memory_reviews = self._counter(
+            "memory_reviews", "Memories that a model judged against older ones.", "verdict"
+        )
+        self.memories_replaced = self._counter(
+            "memories_replaced", "Memories that a model found contradicted by newer ones."
+        )
+        self.memory_rerankings = self._counter(
+            "memory_rerankings", "Times that a model was asked for the order of memories.", "ordered"
+        )
         self.memories_recalled = self._counter("memories_recalled", "Memories given to models.")
         self.answers_without_memory = self._counter(
             "answers_without_memory", "Answers made without memory because the index did not answer."
@@ -148,6 +157,15 @@ class Metrics:
     def observe_memory(self, call: str, seconds: float, answered: bool) -> None:  # noqa: FBT001 as for Redis
         """Told of every call of the memory index."""
         self.memory_seconds.labels(call, str(answered).lower()).observe(seconds)
+
+    def observe_review(self, verdict: str, replaced: int) -> None:
+        """Told of every review of a memory."""
+        self.memory_reviews.labels(verdict).inc()
+        self.memories_replaced.inc(replaced)
+
+    def observe_reranking(self, ordered: bool) -> None:  # noqa: FBT001 as for Redis
+        """Told of every order that a model was asked for."""
+        self.memory_rerankings.labels(str(ordered).lower()).inc()
 
     def watch_connections(
         self, *, subscriptions: Callable[[], int], connections: Callable[[TransportKind], int]

@@ -201,6 +201,14 @@ class Settings(BaseSettings):
     memory_limit: Annotated[int, Unit("memories"), Field(ge=10, le=10_000_000)] = 1_000_000
     """What one agent may remember; from nine tenths of it on, the least valuable go."""
 
+    memory_review: bool = True
+    """Whether the configured model says which older memories a new one contradicts, in the background: one short
+    call for each new memory that has older ones near it. Without `OPENAI_API_KEY` rules alone do."""
+
+    memory_rerank: bool = False
+    """Whether the configured model orders what was remembered before each answer, within two seconds: one short
+    call more for each answer."""
+
     model_prices: Annotated[
         Prices, DefaultText("the list that comes with CodeLab"), Field(default_factory=dict)
     ]

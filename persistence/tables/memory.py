@@ -1,4 +1,4 @@
-"""Tables of memory: what agents remember, what the index must hear of, and the collections that it has."""
+"""Tables of memory: what agents remember, what the index must hear of and a model judge, and the collections there are."""
 
 from __future__ import annotations
 
@@ -107,6 +107,24 @@ class CollectionRow(SQLModel, table=True):
     removed_at: datetime | None = time(nullable=True)
 
 
+class ReviewRow(SQLModel, table=True):
+    """A memory that a model has to judge. A row of a memory that is gone goes when it is due."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        references("user_id", "project_id", "agent_id", to="agents(user_id, project_id, id)"),
+        sa.Index("ix_reviews_due", "due_at"),
+    )
+    user_id: UUID = key()
+    memory_id: UUID = key()
+    project_id: UUID = uuid()
+    agent_id: UUID = uuid()
+    attempts: int = integer(default=0)
+    due_at: datetime = time()
+    created_at: datetime = time()
+
+
 memories = table_of(MemoryRow)
 outbox = table_of(OutboxRow)
 collections = table_of(CollectionRow)
+reviews = table_of(ReviewRow)

@@ -23,9 +23,10 @@ RAW = {"exec_driver_sql"}
 ALLOWED = {
     "persistence/statements.py": {"select", "insert", "update", "delete"},
     "persistence/unowned.py": {"select", "update"},
+    "persistence/unowned_reviews.py": {"select", "update"},
     "persistence/collections.py": {"select", "insert", "update"},
 }
-"""What makes statements, or text of them, and who may use it. `persistence.unowned` only reads and keeps leases,
+"""What makes statements, or text of them, and who may use it. The unowned ones only read and keep leases,
 `persistence.collections` writes rows that have no owner."""
 CONNECTIONS = {
     "persistence/sqlite.py",

@@ -16,6 +16,7 @@ from domain.bus.claim import claim
 from domain.identity.refresh_tokens import token_hash
 from domain.memory.entities import MemoryKind, NewMemory, Provenance
 from domain.memory.similar import content_hash
+from domain.scopes import UserTx
 from graphql_api.app.identity import new_id
 from graphql_api.app.main import Parts, open_parts
 from graphql_api.app.setting_types import ProcessRole
@@ -177,7 +178,12 @@ async def _second_part(parts: Parts, call: Caller, made: dict[str, Any]) -> dict
     await call(_SEND, id=session, content=f"{mark} wants even more", agent=agent, key="even more", wait=0)
     source = Provenance(answer, None, uuid_of(Kind.SESSION, session), 1)
     memory = replace(_memory(made["agent"], f"{mark} likes tea"), source=source, subject="drink")
-    await scope.write(lambda tx: tx.project(made["project"]).memories.add(memory))
+
+    def learned(tx: UserTx) -> None:
+        p = tx.project(made["project"])
+        p.reviews.ask(p.memories.add(memory), memory.agent_id, after_s=0)
+
+    await scope.write(learned)
     return {
         "busy_session": uuid_of(Kind.SESSION, session),
         "running_run": uuid_of(Kind.RUN, sent["run"]["id"]),

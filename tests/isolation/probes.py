@@ -95,6 +95,11 @@ def _outbox_key(p: ProjectTx, it: Things) -> OutboxKey:
     return OutboxKey(p.user_id, p.project_id, it.agent, it.memory, 1)
 
 
+def _replaced(p: ProjectTx, it: Things) -> object:
+    newer = p.memories.add(_new_memory(it))
+    return newer, p.reviews.replace(it.agent, {it.memory: 1}, by=newer, version=1)
+
+
 def _claimed_again(p: ProjectTx, it: Things) -> object:
     taken_back = p.tasks.take_back(it.task, worker_id=it.worker)
     return taken_back, p.tasks.claim(it.task, worker_id=WORKER, lease_s=9)
@@ -239,6 +244,10 @@ OF_PROJECTS: Mapping[str, ProjectProbe] = {
     "MemoryRows.postpone": lambda p, it: p.memories.postpone(
         [_outbox_key(p, it)], problem="Down.", retry_s=9
     ),
+    "ReviewRows.ask": lambda p, it: p.reviews.ask(FRESH, it.agent, after_s=9),
+    "ReviewRows.replace": _replaced,
+    "ReviewRows.settle": lambda p, it: p.reviews.settle(it.memory),
+    "ReviewRows.postpone": lambda p, it: p.reviews.postpone(it.memory, retry_s=9),
 }
 """What is asked of a project's part of it."""
 

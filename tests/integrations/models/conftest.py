@@ -15,6 +15,7 @@ FIXTURES: list[dict[str, object]] = [
         "match": {"userMessage": "say hello"},
         "response": {"content": "Hello! How can I help you today, my friend?"},
     },
+    {"match": {"userMessage": "judge "}, "response": {"content": '{"numbers": [2, 1]}'}},
     {"match": {"userMessage": "по-русски"}, "response": {"content": CYRILLIC_TEXT}},
     {
         "match": {"userMessage": "count me"},
