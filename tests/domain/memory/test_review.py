@@ -16,6 +16,7 @@ from domain.memory.edit import edit_memory, pin_memory
 from domain.memory.entities import Memory, MemoryFilter
 from domain.memory.forget import forget_memory
 from domain.memory.judge import Judge
+from domain.memory.ports import Tenant
 from domain.memory.recall import Question
 from domain.memory.remember import Remember
 from domain.memory.review import ATTEMPTS, BATCH, FIRST_S, LAST_RETRY_S, LEASE_S, Review, Verdict
@@ -65,6 +66,11 @@ class Reviewing:
         while await self.review.round():
             pass
         await self.world.indexed()
+
+    def shown(self) -> list[tuple[int, str]]:
+        """The older memories that the model was shown last, with their numbers."""
+        older = json.loads(self.model.requests[-1].messages[-1].content)["older"]
+        return [(it["number"], it["text"]) for it in older]
 
     async def waiting(self) -> list[ReviewKey]:
         """What waits; taken by that."""
@@ -136,19 +142,36 @@ async def test_a_review_waits_until_the_index_has_heard_of_its_memory(
 ) -> None:
     await reviewing.noted(owner, OLD)
     await reviewing.all_reviewed()
-    async with world.projecting():
-        world.index.down = True
-        unheard = await reviewing._remember.note(world.scope(owner), owner.agents["coder"], NEW)
+    await world.say(owner, await world.session(owner), NEW, queued=True)
+    await world.work_off(world.another_worker(work=world.runner(reviewed=True)))
     reviewing.says(1)
 
     await reviewing.all_reviewed()
     assert reviewing.model.requests == []
-    world.index.down = False
     await world.stored.pass_time(LAST_RETRY_S)
-    await world.indexed()
     await reviewing.all_reviewed()
 
-    assert (await remembered(world, owner))[OLD].superseded_by == unheard.id
+    memories = await remembered(world, owner)
+    (learned,) = [it for it in memories.values() if NEW in it.text]
+    assert memories[OLD].superseded_by == learned.id
+
+
+async def test_a_review_waits_for_an_index_that_is_away(
+    world: World, owner: Owner, reviewing: Reviewing
+) -> None:
+    await reviewing.noted(owner, OLD)
+    await reviewing.all_reviewed()
+    new = await reviewing.noted(owner, NEW)
+    reviewing.says(1)
+    world.index.down = True
+
+    await reviewing.all_reviewed()
+    assert reviewing.verdicts[-1] == (Verdict.FAILED, 0)
+    world.index.down = False
+    await world.stored.pass_time(LAST_RETRY_S)
+    await reviewing.all_reviewed()
+
+    assert (await remembered(world, owner))[OLD].superseded_by == new.id
 
 
 @pytest.mark.parametrize("answer", ["1", '{"numbers": [2]}', '{"numbers": [1]} ' * 10_000, NONSENSE[-1]])
@@ -194,6 +217,28 @@ async def test_naming_all_replaces_what_was_shown_and_nothing_else(
     others = {**await remembered(world, owner, "writer"), **await remembered(world, stranger)}
     assert all(it.superseded_by is None for it in others.values())
     assert {it.id for it in foreign} <= {key[2] for key in world.index.points}
+
+
+async def test_an_index_is_not_believed_about_what_may_be_shown(
+    world: World, owner: Owner, reviewing: Reviewing
+) -> None:
+    replaced, theirs = "We deploy the shop by hand", "We deploy the shop never"
+    stale, foreign = await reviewing.noted(owner, replaced), await reviewing.noted(owner, theirs, "writer")
+    points = dict(world.index.points)
+    await reviewing.noted(owner, OLD)
+    reviewing.says(1)
+    await reviewing.all_reviewed()
+    assert (await remembered(world, owner))[replaced].superseded_by is not None
+    tenant = Tenant(owner.user_id, owner.project_id, owner.agents["coder"])
+    await reviewing.noted(owner, NEW)
+
+    for (space, _, memory_id), point in points.items():
+        world.index.points[space, tenant, memory_id] = point
+    near = await world.recall.alike(tenant, NEW, limit=9)
+    await reviewing.all_reviewed()
+
+    assert {stale.id, foreign.id} <= {it.memory_id for it in near}
+    assert reviewing.shown() == [(1, OLD)]
 
 
 @pytest.mark.parametrize("what", ["pinned", "edited", "forgotten", "newer edited", "newer forgotten"])
@@ -328,22 +373,23 @@ async def test_a_reviewer_that_dies_leaves_its_work_to_the_next(
     assert await reviewing.waiting() == []
 
 
-async def test_a_review_that_is_done_twice_changes_nothing_twice(
+async def test_replacing_touches_one_agents_memories_and_changes_nothing_twice(
     world: World, owner: Owner, reviewing: Reviewing
 ) -> None:
     old, new = await reviewing.noted(owner, OLD), await reviewing.noted(owner, NEW)
+    theirs = await reviewing.noted(owner, OLD, agent="writer")
+    older = {it.id: it.version for it in (old, new, theirs)}
+
     replaced = [
         await world.write(
-            owner,
-            lambda p: p.reviews.replace(
-                owner.agents["coder"], {old.id: old.version, new.id: new.version}, by=new.id, version=1
-            ),
+            owner, lambda p: p.reviews.replace(owner.agents["coder"], older, by=new.id, version=new.version)
         )
         for _ in range(2)
     ]
 
     assert replaced == [1, 0]
     assert (await remembered(world, owner))[OLD].version == 2
+    assert (await remembered(world, owner, "writer"))[OLD].superseded_by is None
 
 
 async def test_two_reviewers_share_the_work(world: World, owner: Owner, reviewing: Reviewing) -> None:
@@ -398,11 +444,31 @@ async def test_what_was_learned_from_an_answer_is_reviewed_and_a_failure_is_not(
     await world.say(owner, session, NEW, queued=True)
     await world.work_off(worker)
 
+    await world.indexed()
     waiting = await reviewing.waiting()
 
-    successes = [it.id for it in (await remembered(world, owner)).values() if it.success]
-    assert [it.memory_id for it in waiting] == successes
-    assert len(successes) == 1
+    success, failure = sorted((await remembered(world, owner)).values(), key=lambda it: not it.success)
+    assert (success.success, failure.success) == (True, False)
+    assert [it.memory_id for it in waiting] == [success.id]
+    await reviewing.all_reviewed()
+    await reviewing.noted(owner, NEW)
+    await reviewing.all_reviewed()
+    assert [text for _, text in reviewing.shown()] == [success.text]
+
+
+async def test_what_is_said_again_is_reviewed_once(world: World, owner: Owner, reviewing: Reviewing) -> None:
+    worker = world.another_worker(work=world.runner(reviewed=True))
+    world.model.pieces = ["Noted."]
+    for _ in range(2):
+        await world.say(owner, await world.session(owner), OTHER, queued=True)
+        await world.work_off(worker)
+        await reviewing.noted(owner, OLD)
+
+    waiting = await reviewing.waiting()
+
+    memories = await remembered(world, owner)
+    assert [it.occurrences for it in memories.values()] == [2, 2]
+    assert {it.memory_id for it in waiting} == {it.id for it in memories.values()}
 
 
 async def test_without_a_reviewing_model_nothing_waits_for_one(
