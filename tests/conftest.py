@@ -14,6 +14,14 @@ settings.register_profile("codelab", deadline=None, print_blob=True)
 settings.load_profile("codelab")
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark who asks for PostgreSQL; where it is a parameter that asks, the parameter has the mark."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "postgres_server" in item.fixturenames:
+            item.add_marker("postgres")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _no_settings_from_outside() -> Iterator[None]:
     """Hide the developer's own keys and databases: no test may spend money or touch real data."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -12,28 +13,31 @@ from pydantic import SecretStr
 
 from graphql_api.app.main import open_parts
 from graphql_api.app.settings import Settings
+from graphql_api.app.stores import DATABASE_FILE
 from graphql_api.app.web import Web
 from persistence.memory.index import PlainMemoryIndex
 from tests.graphql_api.schema.api import Api
 from tests.launchers.postgres import PostgresServer
-from tests.persistence.databases import postgres_template
+from tests.persistence.databases import postgres_template, sqlite_template
 
-__all__ = ["postgres_template"]
+__all__ = ["postgres_template", "sqlite_template"]
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def template(request: pytest.FixtureRequest) -> tuple[PostgresServer, str] | None:
-    """The server and its template database, or None for a file of the test's own."""
+def template(request: pytest.FixtureRequest) -> Path | tuple[PostgresServer, str]:
+    """A migrated database to be copied: a file, or a server and its database."""
     if request.param == "sqlite":
-        return None
+        return cast("Path", request.getfixturevalue("sqlite_template"))
     return request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
 
 
 @pytest.fixture
-async def nobody(template: tuple[PostgresServer, str] | None, tmp_path: Path) -> AsyncIterator[Api]:
+async def nobody(template: Path | tuple[PostgresServer, str], tmp_path: Path) -> AsyncIterator[Api]:
     """A client that is not signed in."""
     more: dict[str, Any] = {}
-    if template is not None:
+    if isinstance(template, Path):
+        shutil.copy(template, tmp_path / DATABASE_FILE)
+    else:
         server, name = template
         more["database_url"] = SecretStr(server.url(await server.create_database(template=name)))
     settings = Settings(data_dir=tmp_path, rate_limit_per_minute=100_000, offline_tokens_per_second=0, **more)
