@@ -58,7 +58,7 @@ class CodelabProcess:
             raise RuntimeError("the server was never started")
         return self._process
 
-    async def start(self, *, timeout_s: float = 30) -> None:
+    async def start(self, *, timeout_s: float = 120) -> None:
         """Start the server and wait until it says that it is ready.
 
         Raises:
@@ -103,7 +103,7 @@ class CodelabProcess:
         """Return everything that it has printed, over all starts."""
         return self.process.output()
 
-    async def printed(self, pattern: str, *, timeout_s: float = 10) -> re.Match[str]:
+    async def printed(self, pattern: str, *, timeout_s: float = 60) -> re.Match[str]:
         """Wait until the output matches a pattern and return the first match.
 
         Raises:

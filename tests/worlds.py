@@ -71,7 +71,7 @@ T = TypeVar("T")
 
 ROOTS = ("users", "outbox", "memory_collections")
 """What everything that is stored belongs to, or is itself."""
-PATIENCE_S = 20
+PATIENCE_S = 60
 """How long a test waits for what must come at once; it is a failure that takes so long."""
 
 

@@ -267,7 +267,7 @@ async def test_handshakes_that_are_none_are_answered_and_closed(target: Target) 
         reader, writer = await target.raw()
         head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         writer.write(b"GET " + path + b" HTTP/1.1\r\n" + head.encode() + b"\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             answer = await reader.read()
         writer.close()
 

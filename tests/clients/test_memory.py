@@ -29,7 +29,7 @@ async def agent(client: Client) -> Agent:
 
 async def _indexed(client: Client, agent: Agent) -> None:
     """Wait until searches find all that the agent remembers."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not all(it.indexed for it in (await client.memory(agent.id)).entries.nodes):
             await asyncio.sleep(0.05)
 

@@ -89,7 +89,7 @@ async def test_a_token_that_expires_is_renewed_and_the_stream_goes_on(
         await client.send(session.id, "@CodeAssistant 2+2")
 
     async with (
-        asyncio.timeout(30),
+        asyncio.timeout(60),
         client_of(server.url, tokens=brief, on_tokens=lambda _: renewed.set()) as watcher,
         aclosing(watcher.events(session.id, after=session.cursor)) as events,
         asyncio.TaskGroup() as tasks,

@@ -14,7 +14,7 @@ import websockets
 from tests.graphql_api.transport.serving import PROTOCOL
 
 PROBLEMS = {"NotFound", "Invalid", "Conflict", "LimitExceeded", "Unavailable"}
-PATIENCE_S = 10
+PATIENCE_S = 60
 UNCOMPARED = {"content-length", "date", "x-request-id"}
 """Headers that say nothing which the body does not say, and what differs between any two requests."""
 

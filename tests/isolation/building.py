@@ -23,6 +23,7 @@ from graphql_api.app.setting_types import ProcessRole
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
 from graphql_api.schema.ids import Kind, maybe, shown
+from persistence.memory.index import PlainMemoryIndex
 from persistence.tables.identity import sign_in_links, sign_ins
 from tests.isolation.api import PROBLEMS, Api
 from tests.isolation.people import People, Person, Place
@@ -62,7 +63,7 @@ _RUN = "query($id: ID!) { run(id: $id) { __typename status } }"
 @asynccontextmanager
 async def talking(settings: Settings) -> AsyncIterator[tuple[Parts, Api]]:
     """The application in this process, and a client of it."""
-    async with open_parts(settings, migrate=False) as parts:
+    async with open_parts(settings, migrate=False, memory_index=PlainMemoryIndex()) as parts:
         transport = httpx.ASGITransport(Web(parts).asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1", timeout=60) as http:
             yield parts, Api(http, port=0)

@@ -144,7 +144,7 @@ async def test_a_stream_is_opened_for_the_owner_alone(app: App) -> None:
 
 
 async def soon(items: AsyncIterator[T]) -> T:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await anext(items)
 
 

@@ -72,7 +72,7 @@ class OwnedProcess:
         """Send a signal; nothing happens when the process has ended."""
         self._process.send_signal(number)
 
-    async def until_ready(self, ready: Callable[[], Awaitable[bool]], *, timeout_s: float = 30) -> None:
+    async def until_ready(self, ready: Callable[[], Awaitable[bool]], *, timeout_s: float = 120) -> None:
         """Wait until `ready` says yes.
 
         Raises:
@@ -87,7 +87,7 @@ class OwnedProcess:
         except TimeoutError:
             raise NotReady(f"not ready after {timeout_s} s: {self.output()[-4000:]}") from None
 
-    async def ended(self, *, timeout_s: float = 30) -> int:
+    async def ended(self, *, timeout_s: float = 60) -> int:
         """Wait for the end and return the exit code.
 
         Raises:

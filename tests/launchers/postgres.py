@@ -94,11 +94,11 @@ class PostgresServer:
 
     async def execute(self, statement: str, *, database: str = "postgres") -> None:
         """Run a statement as the superuser, outside a transaction."""
-        connection = await asyncpg.connect(self.url(database, driver=""), timeout=10)
+        connection = await asyncpg.connect(self.url(database, driver=""), timeout=30)
         try:
             await connection.execute(statement, timeout=30)
         finally:
-            await connection.close(timeout=10)
+            await connection.close(timeout=30)
 
     def log(self) -> str:
         """Return what the server has written to its log."""

@@ -55,7 +55,7 @@ def facts(first: int, last: int) -> list[Fact]:
 
 
 async def next_items(arrivals: AsyncIterator[T], count: int) -> list[T]:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [await anext(arrivals) for _ in range(count)]
 
 

@@ -180,5 +180,5 @@ async def test_two_transactions_that_lock_crosswise_both_succeed(kept_postgres: 
 
 async def _waited(event: asyncio.Event) -> None:
     """The other one may have lost and begun again, with its event set for good."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await event.wait()

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 
 PEERS = Path(__file__).parents[1] / "peers"
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0
 
 needs_node = pytest.mark.skipif(
     shutil.which("node") is None or not (PEERS / "node_modules" / "graphql-ws").exists(),
@@ -193,6 +193,6 @@ async def npm_clients() -> AsyncIterator[Npm]:
     finally:
         assert process.stdin is not None
         process.stdin.close()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await process.wait()
         await listening

@@ -135,7 +135,7 @@ async def test_1012_a_restart_is_come_back_from_at_the_same_place(served: Served
     await world.append("one")
     await operation.received()
 
-    await served.transports.connections.close_all(timeout_s=2)
+    await served.transports.connections.close_all(timeout_s=30)
     await world.append("two, while nobody was there")
     served.transports.connections._closing = False  # the next process is there
     texts = [it["lines"]["text"] for it in await operation.received(2)]
@@ -145,7 +145,7 @@ async def test_1012_a_restart_is_come_back_from_at_the_same_place(served: Served
     await operation.stop()
 
 
-@pytest.mark.parametrize("bounds", [{"connection_init_s": 0.01, "ping_s": 0.05}])
+@pytest.mark.parametrize("bounds", [{"ping_s": 0.05}])
 async def test_1013_who_answers_no_ping_comes_back(opened: Open, world: World) -> None:
     client = await opened("ws", retryAttempts=RETRIES, disablePong=True)
     operation = await client.begin(SILENT)
@@ -186,9 +186,9 @@ async def test_a_broken_connection_is_come_back_from_at_the_same_place(served: S
     await operation.stop()
 
 
-@pytest.mark.parametrize("bounds", [{"connection_init_s": 0.01, "ping_s": 0.1}])
+@pytest.mark.parametrize("bounds", [{"ping_s": 0.6}])
 async def test_pings_go_both_ways_and_are_answered(opened: Open, world: World) -> None:
-    client = await opened("ws", keepAlive=30)
+    client = await opened("ws", keepAlive=300)
     operation = await client.begin(SILENT)
 
     pings, pongs = await client.told("ping", 6), await client.told("pong", 6)

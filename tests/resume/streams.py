@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 from tests.resume.wire import EVENTS, Event, cursor_of
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
-OPEN_S = 20.0
+OPEN_S = 60.0
 
 
 class TransportKind(StrEnum):

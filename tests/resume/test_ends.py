@@ -80,7 +80,7 @@ async def test_the_deletion_of_a_session_in_mid_answer_ends_its_streams(
     chat: Chat, kind: TransportKind
 ) -> None:
     reader = Reader(chat.session, lossless=False)
-    async with chat.subscribed(kind, after=0) as stream, asyncio.timeout(20):
+    async with chat.subscribed(kind, after=0) as stream, asyncio.timeout(60):
         await chat.api.send(chat.here.url, chat.session, "@CodeAssistant repeat 500 words")
         while reader.deltas < 5:
             reader.receive(await _next(stream))
@@ -111,10 +111,10 @@ async def test_a_cursor_before_what_is_retained_gets_a_gap(chat: Chat) -> None:
     assert (log[0].seq, log[-1].seq) == (61, head)
     for kind in TransportKind:
         for after in (0, 1, 59):
-            async with chat.subscribed(kind, after=after) as stream, asyncio.timeout(10):
+            async with chat.subscribed(kind, after=after) as stream, asyncio.timeout(60):
                 gap = await _next(stream)
                 assert (gap["__typename"], cursor_of(gap)) == ("ReplayGap", head)
-        async with chat.subscribed(kind, after=60) as stream, asyncio.timeout(10):
+        async with chat.subscribed(kind, after=60) as stream, asyncio.timeout(60):
             events = [received(await _next(stream)) for _ in log]
         assert events == [expected(row, chat.session) for row in log]
 
@@ -125,7 +125,7 @@ async def test_a_cursor_above_the_head_gets_a_gap_and_then_what_follows(
 ) -> None:
     await chat.rename(3)
 
-    async with chat.subscribed(kind, after=1_000) as stream, asyncio.timeout(10):
+    async with chat.subscribed(kind, after=1_000) as stream, asyncio.timeout(60):
         gap = await _next(stream)
         await chat.rename(2)
         following = [await _next(stream), await _next(stream)]
@@ -143,7 +143,7 @@ async def test_a_log_that_is_gone_whole_gets_a_gap_and_then_what_follows(
     await chat.forget_events_before(time.monotonic())
 
     assert await chat.here.truth.events(chat.session) == []
-    async with chat.subscribed(kind, after=2) as stream, asyncio.timeout(10):
+    async with chat.subscribed(kind, after=2) as stream, asyncio.timeout(60):
         gap = await _next(stream)
         await chat.rename(1)
         following = await _next(stream)

@@ -95,7 +95,7 @@ async def _until_complete(
 
 
 async def _until_seen(readers: Iterable[Reader]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while any(reader.deltas < SEEN for reader in readers):
             await asyncio.sleep(0.01)
 

@@ -256,7 +256,7 @@ async def test_a_stale_voice_stops_the_model(world: World, monkeypatch: pytest.M
     monkeypatch.setattr(world.model, "stream", endless)
     begun = await world.say(owner, session_id, "Hi")
     key = SessionKey(owner.user_id, session_id)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await world.live.writing(key):
             await asyncio.sleep(0.001)
     assert begun.claim is not None

@@ -56,7 +56,7 @@ async def statuses(world: World, owner: Owner, runs: Sequence[UUID]) -> list[Run
 
 
 async def eventually(found: Callable[[], Awaitable[object]], wanted: object) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await found() != wanted:
             await asyncio.sleep(0.002)
 

@@ -206,7 +206,7 @@ async def test_other_processes_hear_of_reuse(stored: Stored) -> None:
     following = asyncio.create_task(other.authenticator.follow_revocations())
     principal = await other.authenticator.authenticate(second.tokens.access_token)
 
-    async with other.authenticator.watch(principal) as over, asyncio.timeout(10):
+    async with other.authenticator.watch(principal) as over, asyncio.timeout(60):
         await _refused(process, first.tokens.refresh_token)
         await over.wait()
 

@@ -15,6 +15,7 @@ from graphql_api.app.manifest import ManifestRefused, manifest_file, read_manife
 from graphql_api.app.setting_types import DocumentPolicy
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
+from persistence.memory.index import PlainMemoryIndex
 from tests.graphql_api.app.test_run import Command
 
 SYSTEM = "query System { system { version } }"
@@ -107,7 +108,7 @@ async def test_the_application_runs_its_trusted_documents_and_no_others(tmp_path
         trusted_documents=_written(tmp_path, _entry(SYSTEM)),
         documents=DocumentPolicy.TRUSTED,
     )
-    async with open_parts(settings) as parts:
+    async with open_parts(settings, memory_index=PlainMemoryIndex()) as parts:
         transport = httpx.ASGITransport(Web(parts).asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             known = await http.post("/graphql", json={"documentId": f"sha256:{_hash(SYSTEM)}"})
@@ -129,7 +130,8 @@ async def test_a_document_that_does_not_fit_refuses_the_start_by_name(
 ) -> None:
     file = _written(tmp_path, _entry(SYSTEM), _entry(body))
 
-    async with open_parts(Settings(data_dir=tmp_path, trusted_documents=file)) as parts:
+    settings = Settings(data_dir=tmp_path, trusted_documents=file)
+    async with open_parts(settings, memory_index=PlainMemoryIndex()) as parts:
         with pytest.raises(ManifestRefused) as refused:
             Web(parts)
 

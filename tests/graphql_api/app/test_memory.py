@@ -130,7 +130,7 @@ async def _answer(client: Client, project_id: str) -> str:
 
 
 async def _indexed(client: Client, agent_id: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             nodes = (await client.memory(agent_id)).entries.nodes
             if nodes and all(it.indexed for it in nodes):

@@ -19,6 +19,7 @@ from graphql_api.app.security_headers import NOTHING_ALLOWED
 from graphql_api.app.setting_types import Environment
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
+from persistence.memory.index import PlainMemoryIndex
 from tests.graphql_api.schema.api import REGISTER
 
 HOST = "codelab.example.com"
@@ -37,7 +38,7 @@ async def serving(folder: Path, **more: Any) -> AsyncIterator[httpx.AsyncClient]
         "rate_limit_per_minute": 100_000,
         **more,
     }
-    async with open_parts(Settings(**chosen)) as parts:
+    async with open_parts(Settings(**chosen), memory_index=PlainMemoryIndex()) as parts:
         transport = httpx.ASGITransport(Web(parts).asgi, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=f"https://{HOST}") as http:
             yield http

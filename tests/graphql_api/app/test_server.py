@@ -66,7 +66,7 @@ class World:
             yield client
             if not stop.asked:
                 stop.ask(signal.SIGTERM)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await task
 
 

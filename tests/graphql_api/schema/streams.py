@@ -55,7 +55,7 @@ def quota() -> Quota:
 
 async def next_of(events: AsyncIterator[Any], kind: str) -> Any:
     """The next event of a kind."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (event := await anext(events))["__typename"] != kind:
             pass
     return event

@@ -28,7 +28,7 @@ async def opened(api: Api) -> tuple[dict[str, Any], str]:
 
 async def ended(api: Api, run_id: str) -> dict[str, Any]:
     query = f"query ($id: ID!) {{ run(id: $id) {{ status problem answer {{ {MESSAGE} }} }} }}"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while (run := await api.data(query, id=run_id))["status"] in {"QUEUED", "RUNNING"}:
             await asyncio.sleep(0.01)
     answer: dict[str, Any] = run

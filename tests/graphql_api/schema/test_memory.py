@@ -58,7 +58,7 @@ async def noted(api: Api, agent: str, text: str, **more: object) -> Any:
 
 async def heard(api: Api) -> None:
     """Wait until the index has heard of everything."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await api.parts.memory.lag_s() > 0:
             await asyncio.sleep(0.02)
 
@@ -81,7 +81,7 @@ async def found(api: Api, agent: str, words: str, **more: object) -> list[str]:
 
 async def learned(api: Api, agent: str, count: int) -> Any:
     """All memories, as soon as there are so many and searches find them."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             nodes = (await entries(api, agent))["nodes"]
             if len(nodes) == count and all(it["indexed"] for it in nodes):
@@ -142,7 +142,7 @@ async def test_what_is_restated_supersedes_what_was_stated(api: Api, agent: str)
     old = await noted(api, agent, "My favourite colour is blue")
     new = await noted(api, agent, "My favourite colour is green")
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await found(api, agent, "favourite colour") != [new["text"]]:
             await asyncio.sleep(0.02)
     by_id = {it["id"]: it for it in (await entries(api, agent))["nodes"]}

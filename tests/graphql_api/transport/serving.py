@@ -109,7 +109,7 @@ async def serving(
     server.app = HostGuard(app, allowed=["127.0.0.1", "*.codelab.example"], exempt=["/healthz"])
     async with httpx.AsyncClient(trust_env=False, timeout=10) as http:
         yield Served(world, transports, server.port, http)
-    assert await transports.connections.close_all(timeout_s=3) == 0
+    assert await transports.connections.close_all(timeout_s=30) == 0
     await world.until(lambda: world.open_contexts == 0 == world.in_flight)
     assert (world.sources_open, world.authenticator.watched) == (0, [])
     assert transports.connections.live_subscriptions == 0

@@ -48,7 +48,7 @@ async def talk(app: ASGIApp, its_scope: Scope, *said: Message) -> list[Message]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await app(its_scope, receive, send)
     return sent
 

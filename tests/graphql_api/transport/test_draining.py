@@ -61,7 +61,7 @@ async def test_who_reads_slowly_but_steadily_is_kept(served: Served) -> None:
 
     head = await reader.readuntil(b"\r\n\r\n")
     received = 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(200):
         while received < 8_000_000:
             received += len(await reader.read(64 * 1024))
             await asyncio.sleep(0.003)

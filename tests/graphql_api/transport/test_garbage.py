@@ -105,11 +105,11 @@ async def test_no_frame_harms_the_server_or_another_socket(
             for frame in sent:
                 await socket.send(frame)
             await socket.send('{"type":"ping"}')
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while json.loads(await socket.recv())["type"] != "pong":
                     pass
         except ConnectionClosed:
-            assert socket.close_code in {4400, 4401, 4403, 4409, 4429}
+            assert socket.close_code in {4400, 4401, 4403, 4408, 4409, 4429}
             assert socket.close_reason
 
     assert (await served.http.post(served.url, json={"query": "{ me }"})).status_code == 200
@@ -118,7 +118,7 @@ async def test_no_frame_harms_the_server_or_another_socket(
 async def test_bytes_that_are_no_http_harm_nobody(served: Served) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     writer.write(b"\x16\x03\x01\x00\xff nonsense\r\n\r\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await reader.read()
     writer.close()
 

@@ -131,6 +131,6 @@ async def test_a_newcomer_s_place_is_free_when_it_is_closed(served: Served) -> N
     for _ in range(3):
         async with opened(served) as peer:
             assert (await peer.closing())[0] == 4408
-        async with asyncio.timeout(5), opened(served) as abrupt:
+        async with asyncio.timeout(60), opened(served) as abrupt:
             abrupt.socket.transport.abort()
         await served.world.until(lambda: not served.transports.connections.count(TransportKind.WEBSOCKET))

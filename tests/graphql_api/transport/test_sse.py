@@ -249,7 +249,7 @@ async def test_shutdown_ends_streams_without_complete_and_refuses_new_ones(serve
     connections = served.transports.connections
 
     async with stream(served, "subscription { silent }") as response:
-        left = await connections.close_all(timeout_s=2)
+        left = await connections.close_all(timeout_s=30)
         got = await events(response)
     async with stream(served, "subscription { silent }") as refused:
         pass
@@ -262,7 +262,7 @@ async def test_shutdown_before_the_stream_began_is_503(served: Served) -> None:
     async with asyncio.TaskGroup() as tasks:
         request = tasks.create_task(served.http.post(served.url, json={"query": "{ wait }"}, headers=STREAM))
         await served.world.started.wait()
-        await served.transports.connections.close_all(timeout_s=2)
+        await served.transports.connections.close_all(timeout_s=30)
 
     assert request.result().status_code == 503
 

@@ -25,7 +25,7 @@ async def handshake(
     """A connection, and the first line and headers of the answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
     writer.write(HANDSHAKE.format(path="#", headers=headers).encode().replace(b"#", path, 1))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return reader, writer, await reader.readuntil(b"\r\n\r\n")
 
 
@@ -34,7 +34,7 @@ async def closing(served: Served, *frames: Frame) -> int | None:
     async with served.connect() as socket:
         for frame in frames:
             socket.transport.write(frame.serialize(mask=True))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await socket.wait_closed()
         return socket.close_code
 
@@ -57,7 +57,7 @@ async def test_text_beyond_ascii_passes_also_in_pieces(served: Served) -> None:
             opcode = Opcode.CONT if index else Opcode.TEXT
             fin = index == len(data) - 1
             socket.transport.write(Frame(opcode, bytes([byte]), fin=fin).serialize(mask=True))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             answer = json.loads(await socket.recv())
 
     assert answer == {"type": "pong", "payload": {"x": "ы😀"}}
@@ -108,11 +108,11 @@ async def test_who_takes_the_pongs_later_is_read_again(served: Served) -> None:
 
     writer.transport.resume_reading()  # type: ignore[attr-defined]
     pongs = 0
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while pongs < 100_000 * 127:
             pongs += len(await reader.read(1024 * 1024))
     writer.write(Frame(Opcode.TEXT, b'{"type":"ping"}').serialize(mask=True))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         answer = await reader.readuntil(b"}")
     writer.close()
 
@@ -132,7 +132,7 @@ async def test_a_handshake_that_can_not_be_read_is_answered_and_closed(
 ) -> None:
     with caplog.at_level(logging.ERROR):
         reader, writer, head = await handshake(served, path, headers)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await reader.read()
         writer.close()
 
@@ -145,7 +145,7 @@ async def test_a_handshake_that_is_refused_is_no_error(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         reader, writer, head = await handshake(served, headers="Origin: https://evil.example\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await reader.read()
         writer.close()
 

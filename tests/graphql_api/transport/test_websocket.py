@@ -32,7 +32,7 @@ class Peer:
         await self.say("subscribe", id=operation_id, payload={"query": query, **rest})
 
     async def hear(self) -> Message:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             message: Message = json.loads(await self.socket.recv())
         return message
 
@@ -48,7 +48,7 @@ class Peer:
     async def closing(self) -> tuple[int, str]:
         """Code and reason of the close that comes next, whatever is said before it."""
         with suppress(ConnectionClosed):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while True:
                     await self.socket.recv()
         assert self.socket.close_code is not None
@@ -364,7 +364,7 @@ async def test_ping_is_answered_with_its_payload_even_before_the_init(served: Se
         assert await peer.hear() == {"type": "connection_ack"}
 
 
-@pytest.mark.parametrize("bounds", [{"connection_init_s": 0.01, "ping_s": 0.05}])
+@pytest.mark.parametrize("bounds", [{"ping_s": 0.3}])
 async def test_the_server_pings_and_keeps_who_answers(served: Served, world: World) -> None:
     async with connected(served) as peer:
         for _ in range(3):
@@ -372,7 +372,7 @@ async def test_the_server_pings_and_keeps_who_answers(served: Served, world: Wor
             await peer.say("pong")
 
 
-@pytest.mark.parametrize("bounds", [{"connection_init_s": 0.01, "ping_s": 0.02}])
+@pytest.mark.parametrize("bounds", [{"ping_s": 0.02}])
 async def test_who_answers_no_ping_is_closed(served: Served, world: World) -> None:
     async with connected(served) as peer:
         assert await peer.closing() == (1013, "No sign of life")
@@ -441,7 +441,7 @@ async def test_shutdown_closes_with_1012_and_refuses_new_sockets(served: Served)
         await acknowledged.subscribe("1", "subscription { silent }")
         await served.world.started.wait()
         before = (connections.count(TransportKind.WEBSOCKET), connections.live_subscriptions)
-        left = await connections.close_all(timeout_s=2)
+        left = await connections.close_all(timeout_s=30)
         codes = [(await peer.closing())[0] for peer in (acknowledged, fresh)]
         with pytest.raises(InvalidStatus) as refused:
             await served.connect()

@@ -136,7 +136,7 @@ class World:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait for something that happens without our doing."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not condition():
                 await asyncio.sleep(0.002)
 

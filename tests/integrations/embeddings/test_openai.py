@@ -76,7 +76,7 @@ async def _failure(
 
 async def _until(reached: Callable[[], bool]) -> None:
     """Let everybody else go on until something is so."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not reached():
             await asyncio.sleep(0)
 

@@ -20,7 +20,6 @@ class MisbehavingServer:
         connected: How many connections were made.
         asked: Set once a request has come.
         left: Set when a client closed its connection before the behaviour had ended.
-        left_at_s: The loop's time of that.
     """
 
     def __init__(self, *behaviours: Behaviour) -> None:
@@ -32,7 +31,6 @@ class MisbehavingServer:
         self.connected = 0
         self.asked = asyncio.Event()
         self.left = asyncio.Event()
-        self.left_at_s = 0.0
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
@@ -80,7 +78,6 @@ class MisbehavingServer:
         try:
             await asyncio.wait([speaking, leaving], return_when=asyncio.FIRST_COMPLETED)
             if not speaking.done():
-                self.left_at_s = asyncio.get_running_loop().time()
                 self.left.set()
                 raise ConnectionError
             await speaking
