@@ -191,8 +191,10 @@ async def test_pings_go_both_ways_and_are_answered(opened: Open, world: World) -
     client = await opened("ws", keepAlive=300)
     operation = await client.begin(SILENT)
 
-    pings, pongs = await client.told("ping", 6), await client.told("pong", 6)
+    for kind in ("ping", "pong"):
+        count = 2
+        while {it["received"] for it in await client.told(kind, count)} != {True, False}:
+            count += 1
 
-    assert {it["received"] for it in pings} == {it["received"] for it in pongs} == {True, False}
     assert operation.end is None
     await operation.stop()
