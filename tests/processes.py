@@ -35,7 +35,12 @@ class CodelabProcess:
         self._process: OwnedProcess | None = None
 
     async def __aenter__(self) -> Self:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:  # nobody else will end what came too late
+            if self._process is not None and self._process.running:
+                await self.kill()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
