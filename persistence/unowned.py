@@ -216,13 +216,11 @@ class Unowned:
 
     async def user_by_email(self, email_folded: str) -> UUID | None:
         """Log-in: whoever logs in has an address and no owner yet."""
-        rows = await self._read(_USER_BY_EMAIL, email_folded=email_folded)
-        return rows[0][0] if rows else None
+        return next((row[0] for row in await self._read(_USER_BY_EMAIL, email_folded=email_folded)), None)
 
     async def first_user(self) -> UUID | None:
         """The embedded start: its link is for the first user, or there is none yet."""
-        rows = await self._read(_FIRST_USER)
-        return rows[0][0] if rows else None
+        return next((row[0] for row in await self._read(_FIRST_USER)), None)
 
     async def sign_in_by_refresh_token(self, token_hash: str) -> SignInKey | None:
         """Refresh: the access token has expired, so that the refresh token alone says who asks."""
