@@ -19,7 +19,7 @@ from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
 from tests.clients.servers import PASSWORD, client_of
 from tests.graphql_api.schema.api import Api
-from tests.graphql_api.schema.test_memory import entries, found, learned
+from tests.graphql_api.schema.test_memory import entries, found, heard, learned
 from tests.launchers.aimock import AimockServer, require_aimock
 from tests.processes import CodelabProcess
 
@@ -96,13 +96,13 @@ async def test_what_a_conversation_contradicts_is_replaced_and_recalled_no_more(
         project, agent = await _told(api)
 
         memories = await _replaced(api, agent)
-        async with asyncio.timeout(20):
-            while any("Ansible" in it for it in await found(api, agent, "deploy the shop")):
-                await asyncio.sleep(0.05)
+        await heard(api)
+        recalled = await found(api, agent, "deploy the shop")
         monkeypatch.setattr(review, "FIRST_S", 3_600.0)
         asked = await api.ask(await api.session(project), ASKED, "k3")
         page = (await api.http.get("/metrics")).text
 
+    assert ["Terraform" in it for it in recalled] == [True]
     assert memories["old"]["supersededBy"] == {"id": memories["new"]["id"]}
     assert memories["new"]["supersededBy"] is None
     answer = asked["run"]["answer"]
@@ -161,11 +161,10 @@ async def test_a_review_outlives_a_kill(tmp_path: Path, aimock: AimockServer) ->
         await server.restart()
 
         async with asyncio.timeout(60):
-            while True:
-                hits = [it.memory.text for it in await client.search_memory(agent_id, "deploy the shop")]
-                if len(hits) == 1:
-                    break
+            while not (
+                replaced := [it for it in (await client.memory(agent_id)).entries.nodes if it.superseded_by]
+            ):
                 await asyncio.sleep(0.1)
 
-    assert "Terraform" in hits[0]
+    assert ["Ansible" in it.text for it in replaced] == [True]
     assert _reviews(await aimock.journal())
