@@ -32,7 +32,7 @@ schema: $(VENV) ## Write schema.graphql from the code
 client: $(VENV) ## Generate the Python client from schema.graphql and its operations
 	@scripts/make-client
 
-bench: $(VENV) $(BENCH_PEERS) ## Measure calls, reads, fan-out, memory and start time beside other servers
+bench: $(VENV) $(BENCH_PEERS) ## Measure calls, reads, fan-out, the index of memories, memory and start time beside others
 	@$(BIN)/python -m benchmarks
 
 lock: $(VENV) ## Resolve all dependencies anew

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 from qdrant_client import AsyncQdrantClient
 
+from benchmarks.direct_call import cpu_s
 from benchmarks.memories import Call, Size, World
 from benchmarks.memory_report import AT_REST, Index, Measured, Searches
 from benchmarks.report import Say
@@ -75,7 +76,7 @@ async def _measured(size: Size, plan: Plan, folder: Path, say: Say) -> Measured:
         say(f"searching {size.label}")
         async with watched() as stalls["searching"]:
             small, half = [
-                await _searched(index, tenant, world, plan.searches)
+                await _computed(process, index, tenant, world, plan.searches)
                 for tenant in (world.small[0], world.half)
             ]
         recall = await _recall(index, world, plan.compared)
@@ -150,6 +151,15 @@ async def _searched_until(done: asyncio.Event, index: MemoryIndex, world: World)
             refused += 1
         await asyncio.sleep(_PAUSE_S)
     return Searches(durations_ms, refused)
+
+
+async def _computed(
+    process: IndexProcess, index: MemoryIndex, tenant: Tenant, world: World, number: int
+) -> Searches:
+    """Search, and see what the index's process computes for it."""
+    before = cpu_s(process.pid or 0)
+    searches = await _searched(index, tenant, world, number)
+    return replace(searches, cpu_ms=1_000 * (cpu_s(process.pid or 0) - before) / (number + WARM_UP))
 
 
 async def _searched(

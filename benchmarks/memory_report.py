@@ -18,10 +18,14 @@ HUNDRED_THOUSAND = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Searches:
-    """Durations of searches one after the other, in milliseconds; those that were refused are counted only."""
+    """Durations of searches one after the other, in milliseconds; those that were refused are counted only.
+
+    `cpu_ms` is what the index's process computed for each: that hardly depends on the neighbours.
+    """
 
     durations_ms: Sequence[float]
     refused: int = 0
+    cpu_ms: float | None = None
 
     def at(self, percent: float) -> float:
         """A percentile."""
@@ -34,7 +38,8 @@ class Searches:
 
     def record(self) -> object:
         """The percentiles."""
-        return {f"p{percent}_ms": self.at(percent) for percent in (50, 95, 99)} | {"refused": self.refused}
+        percentiles = {f"p{percent}_ms": self.at(percent) for percent in (50, 95, 99)}
+        return percentiles | {"refused": self.refused, "cpu_ms": self.cpu_ms}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,6 +120,7 @@ class Index:
 
 
 _BESIDES = (
+    "computing: small / half, ms",
     "upserts/s",
     "optimised in, s",
     "recall@10",
@@ -133,6 +139,7 @@ def _searches(it: Measured) -> Sequence[str]:
 def _besides(it: Measured) -> Sequence[str]:
     longest = max(each.max_ms for name, each in it.stalls.items() if name != AT_REST)
     return (
+        f"{it.small.cpu_ms or 0:.1f} / {it.half.cpu_ms or 0:.1f}",
         f"{it.upserts_per_s:.0f}",
         f"{it.optimising_s:.0f}",
         f"{it.recall:.3f}",
