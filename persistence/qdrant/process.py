@@ -28,7 +28,7 @@ MAX_CALLS = 64
 WRITES_SHARE = 4
 """A quarter as many writes, in slots of their own: while a shard is copied they wait, and searches don't."""
 SILENT_S = 60.0
-"""A process that hangs is ended after so long; to open a shard of a million points may take half of it."""
+"""A process that hangs is ended after so long; one that opens a shard says nothing for some 7 us a point."""
 FIRST_BACKOFF_S, LAST_BACKOFF_S = 0.05, 5.0
 _ENDED = "The memory index has stopped; it is being started again."
 WORKER = "persistence.qdrant.worker"
