@@ -22,7 +22,7 @@ from graphql_api.app.setting_types import ProcessRole
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
 from graphql_api.schema.ids import Kind, maybe, shown
-from persistence.memory.index import PlainMemoryIndex
+from persistence.memory.absent_index import AbsentIndex
 from tests.graphql_api.fifty import MANY, cite, filled
 from tests.graphql_api.schema.api import Api
 from tests.launchers.postgres import PostgresServer
@@ -171,7 +171,7 @@ async def scene(
         server, template = url
         address = server.url(await server.create_database(template=template))
         settings = settings.model_copy(update={"database_url": SecretStr(address)})
-    async with open_parts(settings, memory_index=PlainMemoryIndex()) as parts:
+    async with open_parts(settings, memory_index=AbsentIndex()) as parts:
         transport = httpx.ASGITransport(Web(parts).asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             yield await _scene(await Api(http, parts).signed_up("ada@example.com"))
