@@ -43,10 +43,11 @@ class Reindex:
     async def _make(self, collection: Collection) -> None:
         """Say that it begins before it is made: made and not said, it would stay empty after a crash."""
         asked, space = collection.state is CollectionState.ASKED, collection.space
-        if asked or not await self._index.has(space):
+        there = await self._index.has(space)
+        if asked or not there:
             total = await self._rebuild.count()
             begun = await self._collections.write(lambda rows: rows.begin(collection, total=total))
-            if begun and asked:
+            if begun and there:
                 await self._index.remove(space)  # of its name, from before the database was restored
             if begun:
                 log.info("a collection of the memory index begins", extra={"collection": space.name})
@@ -58,7 +59,8 @@ class Reindex:
         Raises:
             IndexUnavailable: the index does not answer. Unavailable: the database does not.
         """
-        for it in await self._collections.read():
+        living_first = sorted(await self._collections.read(), key=lambda it: not it.lives)
+        for it in living_first:
             if await self._advance(it):
                 return True
         return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import TypeVar
 from uuid import UUID
@@ -15,12 +16,12 @@ from domain.memory import rebuild, serving
 from domain.memory.collections import Collection, CollectionRows, CollectionState, reindex
 from domain.memory.edit import edit_memory
 from domain.memory.forget import forget_memory
-from domain.memory.ports import EmbeddingFailed
+from domain.memory.ports import EmbeddingFailed, IndexUnavailable, Space, Tenant
 from domain.memory.projector import Projector
 from domain.memory.recall import Question, Recall
 from domain.memory.serving import GRACE_S
 from persistence.collections import SqlCollectionStore
-from tests.domain.memory.fakes import WordEmbedder
+from tests.domain.memory.fakes import DIMENSION, WordEmbedder
 from tests.domain.memory.test_memory import everything, noted
 from tests.worlds import Owner, World, until
 
@@ -114,12 +115,12 @@ async def test_a_retired_collection_is_removed_once_every_process_has_heard(
     await noted(world, owner, "The pump is red")
     process = await Process(world, signs).started()
     await process.projector.work()
-    assert world.index.removed == [NEW]  # what might have been left of its name
+    assert world.index.removed == []
 
     await world.stored.pass_time(GRACE_S + 1)
     await process.projector.work()
 
-    assert world.index.removed == [NEW, OLD]
+    assert world.index.removed == [OLD]
     assert [it.space.name for it in await rows_of(world)] == [NEW]
     assert world.index.names == {NEW}
 
@@ -266,6 +267,42 @@ async def test_a_third_model_takes_the_place_of_one_that_is_being_filled(
 
     assert await states(world) == [CollectionState.RETIRED, CollectionState.RETIRED, CollectionState.READY]
     assert held(world, "memories_tones_64_v1_g3") == {note.id}
+
+
+async def test_what_is_left_of_a_name_from_before_a_restored_backup_is_not_searched(
+    world: World, owner: Owner, signs: WordEmbedder
+) -> None:
+    note = await noted(world, owner, "The pump is red")
+    await world.index.open(Space("signs", DIMENSION, generation=2))
+    (point,) = world.index.points.values()
+    tenant = Tenant(owner.user_id, owner.project_id, owner.agents["coder"])
+    ghost = replace(point, memory_id=world.new_id())
+    await world.index.upsert(Space("signs", DIMENSION, generation=2), tenant, [ghost])
+
+    await (await Process(world, signs).started()).projector.work()
+
+    assert held(world, NEW) == {note.id}
+
+
+async def test_an_index_that_does_not_remove_holds_up_nothing_else(
+    world: World, owner: Owner, signs: WordEmbedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = await noted(world, owner, "The pump is red")
+    await world.indexed()
+    await asked(world)
+    await world.indexed()
+    await world.stored.pass_time(GRACE_S + 1)
+
+    async def refuse(space: Space) -> None:
+        raise IndexUnavailable(f"{space.name} stays.")
+
+    monkeypatch.setattr(world.index, "remove", refuse)
+    process = await Process(world, signs).started()
+    with pytest.raises(IndexUnavailable):
+        await process.projector.work()
+
+    assert held(world, "memories_signs_64_v1_g3") == {note.id}
+    assert (await rows_of(world))[-1].is_ready
 
 
 async def test_processes_that_start_together_ask_once(world: World, signs: WordEmbedder) -> None:
