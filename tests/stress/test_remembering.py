@@ -105,8 +105,8 @@ async def _found(parts: Parts, memory: Memory) -> bool:
 async def test_a_server_killed_while_it_reindexes_finds_everything_afterwards(tmp_path: Path) -> None:
     chance = Random(9)
     server = CodelabProcess(tmp_path)
-    await server.start(timeout_s=START_S)
     try:
+        await server.start(timeout_s=START_S)
         async with client_of(server.url) as client:
             await client.register("ada@example.com", PASSWORD)
             project = await client.create_project("Work")

@@ -311,6 +311,16 @@ async def _hits(client: Client, agent: str) -> Sequence[MemoryHit]:
                 await asyncio.sleep(0.1)
 
 
+@asynccontextmanager
+async def running(server: CodelabProcess) -> AsyncIterator[CodelabProcess]:
+    """A server that may take its time to start, on a busy machine."""
+    try:
+        await server.start(timeout_s=START_S)
+        yield server
+    finally:
+        await server.kill()
+
+
 def index_process(server: CodelabProcess) -> psutil.Process:
     """The process of a server's index; suspended, it keeps a reindex from its end and the database free."""
     children = psutil.Process(server.process.pid).children(recursive=True)
@@ -320,7 +330,7 @@ def index_process(server: CodelabProcess) -> psutil.Process:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 async def test_the_command_hands_the_job_to_the_running_server_and_only_watches(tmp_path: Path) -> None:
-    async with CodelabProcess(tmp_path) as server, client_of(server.url) as client:
+    async with running(CodelabProcess(tmp_path)) as server, client_of(server.url) as client:
         await client.register("ada@example.com", PASSWORD)
         project = await client.create_project("Work")
         agent = (await client.project(project.id)).agents.nodes[0].id
