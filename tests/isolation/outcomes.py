@@ -117,11 +117,18 @@ def _rows(connection: sa.Connection) -> Counter[tuple[Whose, str]]:
 
 def _of_table(connection: sa.Connection, table: sa.Table) -> Iterator[tuple[Whose, str]]:
     names = [column.name for column in table.c]
-    user = names.index("user_id")
+    user = names.index("user_id") if "user_id" in names else None  # the deployment's own
     project = names.index("id" if table.name == "projects" else "project_id") if _in_project(table) else None
     columns = ", ".join(f'"{name}"' for name in names)
     for row in connection.exec_driver_sql(f"SELECT {columns} FROM {table.name}"):
-        yield (table.name, _hex(row[user]), "" if project is None else _hex(row[project])), repr(row)
+        yield (
+            (
+                table.name,
+                "" if user is None else _hex(row[user]),
+                "" if project is None else _hex(row[project]),
+            ),
+            repr(row),
+        )
 
 
 def _in_project(table: sa.Table) -> bool:
