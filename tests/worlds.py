@@ -265,7 +265,9 @@ class World:
 
     @asynccontextmanager
     async def projecting(self) -> AsyncIterator[None]:
-        """Let the index hear of everything beside what is done inside."""
+        """Let the index hear of everything beside what is done inside; its collection is ready by then."""
+        if not self.index.down:
+            await self.indexed()
         projecting = asyncio.create_task(self.projector.run())
         try:
             yield

@@ -203,6 +203,8 @@ async def test_an_answer_is_learned_and_reminds_the_agent_the_next_time(world: W
 
 async def test_the_index_is_woken_for_a_note_and_gathers_what_is_learned(world: World, owner: Owner) -> None:
     session = await world.session(owner)
+    await world.indexed()  # the collection is ready
+    world.hints.sent.clear()
 
     async with world.projecting():
         await world.asked(owner, session, "@coder What is the capital of France?")
