@@ -13,7 +13,7 @@ from graphql_api.app.main import Parts, open_parts
 from graphql_api.app.setting_types import ProcessRole
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
-from persistence.memory.index import PlainMemoryIndex
+from persistence.memory.absent_index import AbsentIndex
 from tests.attack.shapes import SHAPES
 from tests.attack.target import Target, close_code, frame, subscribe
 from tests.persistence.people import executed
@@ -60,7 +60,7 @@ async def inside(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tupl
     """The application in this process, in which nothing happens but what is asked."""
     folder: Path = tmp_path_factory.mktemp("inside")
     settings = Settings(data_dir=folder, rate_limit_per_minute=100_000, process=ProcessRole.API)
-    async with open_parts(settings, memory_index=PlainMemoryIndex()) as parts:
+    async with open_parts(settings, memory_index=AbsentIndex()) as parts:
         transport = httpx.ASGITransport(Web(parts).asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
             yield http, parts

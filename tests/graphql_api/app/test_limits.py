@@ -15,7 +15,7 @@ from graphql_api.app.main import open_parts
 from graphql_api.app.setting_types import ProcessRole
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
-from persistence.memory.index import PlainMemoryIndex
+from persistence.memory.absent_index import AbsentIndex
 from persistence.memory.rate_limiter import MemoryRateLimiter
 from tests.graphql_api.limits.test_schema import ATTACKS
 from tests.graphql_api.schema.api import Api, Json
@@ -29,7 +29,7 @@ LOOK = """query ($n: Int) { rateLimit { cost remaining limit } me { projects(fir
 async def serving(folder: Path, **more: Any) -> AsyncIterator[Api]:
     """The application without a worker, for whose limiter no time passes, and a client that is not signed in."""
     settings = Settings(data_dir=folder, process=ProcessRole.API, **more)
-    async with open_parts(settings, memory_index=PlainMemoryIndex()) as parts:
+    async with open_parts(settings, memory_index=AbsentIndex()) as parts:
         frozen = replace(parts, limiter=MemoryRateLimiter(monotonic_s=lambda: 0.0))
         transport = httpx.ASGITransport(Web(frozen).asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
