@@ -23,7 +23,7 @@ The first collection of a deployment is born ready; what it lacks is told like w
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, TypeVar
 
@@ -136,12 +136,12 @@ def want(rows: CollectionRows, space: Space) -> None:
     if not living:
         rows.add(space, ready=True)
         return
-    if _same(living[-1].space, space):
+    if living[-1].space.compares_with(space):
         return
     for it in living:
         if not it.is_ready:
             rows.retire(it.generation)
-    if not any(it.is_ready and _same(it.space, space) for it in living):
+    if not any(it.is_ready and it.space.compares_with(space) for it in living):
         rows.add(space, ready=False)
 
 
@@ -157,7 +157,3 @@ def reindex(rows: CollectionRows) -> tuple[Collection, bool] | None:
         return living[-1], True
     rows.add(living[-1].space, ready=False)
     return rows.all()[-1], False
-
-
-def _same(one: Space, other: Space) -> bool:
-    return replace(one, generation=0) == replace(other, generation=0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Protocol
@@ -58,6 +58,10 @@ class Space:
     dimension: int
     version: int = 1
     generation: int = 1
+
+    def compares_with(self, other: Space) -> bool:
+        """Whether vectors of both can be compared, whatever their generations."""
+        return replace(self, generation=other.generation) == other
 
     @property
     def name(self) -> str:

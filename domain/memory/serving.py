@@ -163,10 +163,5 @@ class Collections:
 
     def _served(self, collection: Collection) -> Served:
         space = collection.space
-        configured = self._embedder.space
-        alike = (space.model, space.dimension, space.version) == (
-            configured.model,
-            configured.dimension,
-            configured.version,
-        )
-        return Served(collection, self._embedder if alike else self._embedder_of(space))
+        is_configured = space.compares_with(self._embedder.space)
+        return Served(collection, self._embedder if is_configured else self._embedder_of(space))

@@ -38,15 +38,10 @@ class Embedders:
 
     def of(self, space: Space) -> Embedder | None:
         """The one that made a space's vectors: built in, or asked of the same endpoint while there is a key."""
-        lexical = self._lexical.space
-        if (space.model, space.dimension, space.version) == (
-            lexical.model,
-            lexical.dimension,
-            lexical.version,
-        ):
+        if space.compares_with(self._lexical.space):
             return self._lexical
         key = self._settings.openai_api_key
-        if key is None or space.model == lexical.model:
+        if key is None or space.model == self._lexical.space.model:
             return None
         return self._endpoints(key.get_secret_value(), space.model, space.dimension)
 

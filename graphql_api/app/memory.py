@@ -147,18 +147,19 @@ async def memory_parts(
         index=index,
         collections=collections,
         outbox=stores.unowned,
-        projector=Projector(
-            outbox=stores.unowned,
-            scopes=stores.scopes,
-            index=index,
-            collections=collections,
-            hints=stores.hints,
-            reindex=Reindex(
-                collections=collections,
-                index=index,
-                rebuild=Rebuild(tenants=stores.unowned, scopes=stores.scopes),
-            ),
-        ),
+        projector=_projector(stores, index, collections),
+    )
+
+
+def _projector(stores: Stores, index: MemoryIndex, collections: Collections) -> Projector:
+    rebuild = Rebuild(tenants=stores.unowned, scopes=stores.scopes)
+    return Projector(
+        outbox=stores.unowned,
+        scopes=stores.scopes,
+        index=index,
+        collections=collections,
+        hints=stores.hints,
+        reindex=Reindex(collections=collections, index=index, rebuild=rebuild),
     )
 
 
