@@ -35,7 +35,8 @@ from persistence.qdrant.process import WORKER, IndexProcess
 from tests.clients.servers import PASSWORD, client_of
 from tests.graphql_api.schema.api import Api
 from tests.graphql_api.schema.test_memory import REMEMBER, found, heard, noted
-from tests.integrations.embeddings.endpoint import Answer, EmbeddingServer, Request, fails, vectors
+from tests.integrations.embeddings.endpoint import Answer, EmbeddingServer, fails, vectors
+from tests.integrations.loopback import Request
 from tests.launchers.owned_process import OwnedProcess
 from tests.persistence.qdrant.conftest import PATIENT_S, never
 from tests.processes import CodelabProcess

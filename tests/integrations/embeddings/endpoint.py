@@ -2,15 +2,14 @@
 
 import asyncio
 import base64
-import contextlib
 import json
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Self
 
-Request = dict[str, Any]
+from tests.integrations.loopback import LoopbackServer, Request
+
 DIMENSION = 8
 
 
@@ -59,70 +58,29 @@ def stays_silent(_: Request) -> Answer | None:
     return None
 
 
-class EmbeddingServer:
+class EmbeddingServer(LoopbackServer):
     """Answers its n-th request with the n-th reply, the last one for all further requests.
 
     Attributes:
-        requests: The JSON bodies that came, in order.
-        heads: Their heads, as text.
         open: How many requests wait for their answer, `most_open` the most there were.
         held: While it is not set, nothing is answered.
     """
 
     def __init__(self, *replies: Reply) -> None:
+        super().__init__()
         self._replies = replies or (vectors,)
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
-        self.requests: list[Request] = []
-        self.heads: list[str] = []
         self.open = self.most_open = 0
         self.held = asyncio.Event()
         self.held.set()
-
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        await self._server.wait_closed()
-
-    @property
-    def base_url(self) -> str:
-        """What OPENAI_BASE_URL would be."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
 
     @property
     def asked(self) -> list[str]:
         """All texts that came."""
         return [text for request in self.requests for text in request["input"]]
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-                while True:
-                    await self._one(reader, writer)
-        finally:
-            writer.transport.abort()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        size = next(
-            int(line.split(":")[1]) for line in head.lower().splitlines() if line.startswith("content-length")
-        )
-        request: Request = json.loads(await reader.readexactly(size))
-        self.requests.append(request)
-        self.heads.append(head)
+    async def answer(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         reply = self._replies[min(len(self.requests), len(self._replies)) - 1]
         self.open += 1
         self.most_open = max(self.most_open, self.open)

@@ -1,76 +1,35 @@
 """A loopback HTTP server that does to a model call what the peer can't: stall, cut and talk nonsense to the byte."""
 
 import asyncio
-import contextlib
 import json
 from collections.abc import Awaitable, Callable
-from typing import Any, Self
+
+from tests.integrations.loopback import LoopbackServer, Request
 
 Behaviour = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 _EVENTS_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
-class MisbehavingServer:
+class MisbehavingServer(LoopbackServer):
     """Answers its n-th request with the n-th behaviour, the last one for all further requests.
 
     Attributes:
-        requests: The JSON bodies that came, in order.
-        heads: Their heads, as text.
-        connected: How many connections were made.
         asked: Set once a request has come.
         left: Set when a client closed its connection before the behaviour had ended.
+        left_at_s: The loop's time of that.
     """
 
     def __init__(self, *behaviours: Behaviour) -> None:
+        super().__init__()
         self._behaviours = behaviours
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.Task[None]] = set()
-        self.requests: list[dict[str, Any]] = []
-        self.heads: list[str] = []
-        self.connected = 0
         self.asked = asyncio.Event()
         self.left = asyncio.Event()
+        self.left_at_s = 0.0
 
-    async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in self._connections:
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-        await self._server.wait_closed()
-
-    @property
-    def base_url(self) -> str:
-        """What OPENAI_BASE_URL would be."""
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/v1"
-
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connected += 1
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._connections.add(task)
-        task.add_done_callback(self._connections.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-                while True:
-                    await self._one(reader, writer)
-        finally:
-            writer.transport.abort()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        size = next(
-            int(line.split(":")[1]) for line in head.lower().splitlines() if line.startswith("content-length")
-        )
-        self.requests.append(json.loads(await reader.readexactly(size)))
-        self.heads.append(head)
+    async def answer(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.asked.set()
         behaviour = self._behaviours[min(len(self.requests), len(self._behaviours)) - 1]
         speaking = asyncio.ensure_future(behaviour(writer))
@@ -78,6 +37,7 @@ class MisbehavingServer:
         try:
             await asyncio.wait([speaking, leaving], return_when=asyncio.FIRST_COMPLETED)
             if not speaking.done():
+                self.left_at_s = asyncio.get_running_loop().time()
                 self.left.set()
                 raise ConnectionError
             await speaking
