@@ -186,7 +186,7 @@ async def test_a_broken_connection_is_come_back_from_at_the_same_place(served: S
     await operation.stop()
 
 
-@pytest.mark.parametrize("bounds", [{"ping_s": 0.6}])
+@pytest.mark.parametrize("bounds", [{"connection_init_s": 0.5, "ping_s": 0.6}])
 async def test_pings_go_both_ways_and_are_answered(opened: Open, world: World) -> None:
     client = await opened("ws", keepAlive=300)
     operation = await client.begin(SILENT)

@@ -19,6 +19,7 @@ LEASE_S, POLL_S = 1.0, 0.2
 TIMES = {"lease_s": LEASE_S, "heartbeat_s": 0.3, "poll_s": POLL_S}
 WORDS = " ".join(f"word{number}" for number in range(90))
 SECONDS_TO_DO_WRONG = 1.0
+SLACK_S = 5.0
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.slow]
 
@@ -40,6 +41,7 @@ async def taken_over(
     await until_heard(asked, generation=1)
     took_s = asked.heard.began_at(1) - paused_at
     sys.stdout.write(f"\ntaken over after {took_s:.2f} s\n")
+    assert took_s < LEASE_S + POLL_S + SLACK_S
     return asked, frozen, other
 
 

@@ -40,7 +40,6 @@ from graphql_api.schema.agents import Agent
 from graphql_api.schema.events import Heartbeat, MessageCreated
 from graphql_api.schema.scalars import Cursor
 from graphql_api.transport.plain import PlainExecution, Plans
-from tests.soak import SOAK
 
 T = TypeVar("T")
 
@@ -261,7 +260,7 @@ async def both(query: str, make_root: Callable[[], object]) -> Plans:
 
 
 @given(cases(spoiled=False))
-@settings(max_examples=300 if SOAK else 100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_right_values_are_completed_alike(case: tuple[str, dict[str, object]]) -> None:
     query, root = case
 
@@ -269,7 +268,7 @@ async def test_right_values_are_completed_alike(case: tuple[str, dict[str, objec
 
 
 @given(cases(spoiled=True))
-@settings(max_examples=500 if SOAK else 150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=500, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_wrong_values_fail_alike(case: tuple[str, dict[str, object]]) -> None:
     query, root = case
 

@@ -276,16 +276,19 @@ async def test_operations_run_side_by_side(served: Served) -> None:
     assert slow[0] == result("slow", wait="released")
 
 
-async def test_complete_cancels_and_frees_the_id(served: Served) -> None:
+async def test_complete_cancels_within_milliseconds_and_frees_the_id(served: Served) -> None:
     async with connected(served) as peer:
         await peer.subscribe("1", "subscription { silent }")
         await served.world.started.wait()
+        begun = asyncio.get_running_loop().time()
         await peer.say("complete", id="1")
         await served.world.until(lambda: served.world.sources_open == 0)
+        took_s = asyncio.get_running_loop().time() - begun
         await peer.say("complete", id="1")
         await peer.subscribe("1", "{ me }")
 
         assert await peer.hear() == result("1", me=None)
+    assert took_s < 0.1
     assert served.world.finished[0][1] is Outcome.CANCELLED
 
 
@@ -364,7 +367,7 @@ async def test_ping_is_answered_with_its_payload_even_before_the_init(served: Se
         assert await peer.hear() == {"type": "connection_ack"}
 
 
-@pytest.mark.parametrize("bounds", [{"ping_s": 0.3}])
+@pytest.mark.parametrize("bounds", [{"connection_init_s": 0.25, "ping_s": 0.3}])
 async def test_the_server_pings_and_keeps_who_answers(served: Served, world: World) -> None:
     async with connected(served) as peer:
         for _ in range(3):

@@ -33,6 +33,7 @@ from tests.integrations.models.misbehaving import (
     usage,
 )
 
+CLOSED_WITHIN_S = 0.05
 PRIVATE = "my private words"
 WHOLE = (
     delta("", role="assistant"),
@@ -346,7 +347,7 @@ async def test_a_wait_beyond_the_total_time_is_not_begun() -> None:
 async def test_a_silent_server_is_a_time_out_and_sees_us_leave() -> None:
     async with MisbehavingServer(stays_silent) as server:
         problem = await _problem(server, first_token_timeout_s=0.1)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(1):
             await server.left.wait()
 
     assert (problem.kind, problem.retryable) == (ModelProblemKind.TIMED_OUT, True)
@@ -362,30 +363,35 @@ async def test_empty_chunks_do_not_count_as_a_first_token() -> None:
 @pytest.mark.parametrize(
     "behaviour", [stays_silent, streams(delta("Half"), ends=False)], ids=["waiting", "streaming"]
 )
-async def test_cancelling_closes_the_connection_at_once(behaviour: Behaviour) -> None:
-    async def cancel(model: OpenAiModel, server: MisbehavingServer) -> None:
+async def test_cancelling_closes_the_connection_within_50_ms(behaviour: Behaviour) -> None:
+    async def cancel(model: OpenAiModel, server: MisbehavingServer) -> float:
         reading = asyncio.create_task(Heard().listen(model.stream(asking("hello"))))
         await server.asked.wait()
+        await asyncio.sleep(0.005)
+        left_from = asyncio.get_running_loop().time()
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
+        return left_from
 
-    await _left_by(behaviour, cancel)
+    assert await _quickest_leave(behaviour, cancel) < CLOSED_WITHIN_S
 
 
-async def test_closing_the_generator_closes_the_connection_at_once() -> None:
-    async def close(model: OpenAiModel, _: MisbehavingServer) -> None:
+async def test_closing_the_generator_closes_the_connection_within_50_ms() -> None:
+    async def close(model: OpenAiModel, _: MisbehavingServer) -> float:
         chunks = model.stream(asking("hello"))
         await anext(chunks)
+        left_from = asyncio.get_running_loop().time()
         await chunks.aclose()
+        return left_from
 
-    await _left_by(streams(delta("Half"), ends=False), close)
+    assert await _quickest_leave(streams(delta("Half"), ends=False), close) < CLOSED_WITHIN_S
 
 
 async def test_closing_does_not_wait_for_the_garbage_collector() -> None:
     uncollected: list[AsyncGenerator[object, None]] = []
     hooks = sys.get_asyncgen_hooks()
-    async with MisbehavingServer(streams(delta("Half"), ends=False)) as server, asyncio.timeout(60):
+    async with MisbehavingServer(streams(delta("Half"), ends=False)) as server, asyncio.timeout(10):
         model = endpoint(server.base_url)
         chunks = model.stream(asking("hello"))
         sys.set_asyncgen_hooks(finalizer=uncollected.append)
@@ -401,17 +407,19 @@ async def test_closing_does_not_wait_for_the_garbage_collector() -> None:
         await model.aclose()
 
 
-async def _left_by(
-    behaviour: Behaviour, leave: Callable[[OpenAiModel, MisbehavingServer], Awaitable[None]]
-) -> None:
-    """Nothing but leaving ends the connection: no timeout of the client's is over before the test's own."""
-    async with MisbehavingServer(behaviour) as server, asyncio.timeout(60):
-        model = endpoint(
-            server.base_url, first_token_timeout_s=3_600, chunk_timeout_s=3_600, total_timeout_s=3_600
-        )
-        await leave(model, server)
-        await server.left.wait()
-        await model.aclose()
+async def _quickest_leave(
+    behaviour: Behaviour, leave: Callable[[OpenAiModel, MisbehavingServer], Awaitable[float]]
+) -> float:
+    """Seconds until the server saw the client go, in the best of three: a busy machine only adds to it."""
+    took_s = []
+    for _ in range(3):
+        async with MisbehavingServer(behaviour) as server, asyncio.timeout(30):
+            model = endpoint(server.base_url)
+            left_from = await leave(model, server)
+            await server.left.wait()
+            await model.aclose()
+        took_s.append(server.left_at_s - left_from)
+    return min(took_s)
 
 
 async def test_cancelling_one_call_leaves_the_others_alone() -> None:

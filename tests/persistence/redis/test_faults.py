@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -45,7 +46,7 @@ async def process(proxy: FaultProxy) -> AsyncIterator[Process]:
 
 
 async def until(holds: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while not await holds():
             await asyncio.sleep(0.005)
 
@@ -53,7 +54,7 @@ async def until(holds: Callable[[], Awaitable[bool]]) -> None:
 async def heard(process: Process, key: SessionKey, arrivals: AsyncIterator[object], *, by: Process) -> None:
     """Publish until a listener hears it."""
     seq = 1000
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(10):
         while True:
             seq += 1
             await by.live.publish(key, [fact(seq)])
@@ -143,6 +144,7 @@ async def test_a_black_hole_delays_one_call_and_then_nobody(
         proxy.swallow()
         tried.clear()
 
+        began_s = time.perf_counter()
         for offset in range(200):
             assert await live.append(key, Delta(message_id, 0, offset, "x")) is Appended.ACCEPTED
         await live.publish(key, [fact(1)])
@@ -154,8 +156,10 @@ async def test_a_black_hole_delays_one_call_and_then_nobody(
         await process.hints.send("channel", {"n": 1})
         assert await process.limiter.take("key", Quota(5, timedelta(seconds=1))) == Allowance(5, 5, 0.0)
         assert not await process.store.answers()
+        took_s = time.perf_counter() - began_s
 
-        assert len(tried) <= 1, "one call waits for its deadline, two hundred do not"
+        assert len(tried) <= 1
+        assert took_s < 5, "one call waits for its deadline, two hundred do not"
         deltas = [Delta(message_id, 0, offset, "x") for offset in range(200)]
         assert await next_items(arrivals, 201) == [*deltas, fact(1)], "this process is still served"
 
@@ -166,9 +170,10 @@ async def test_many_callers_in_a_black_hole_wait_no_longer_than_one(
     assert await process.store.answers()
     proxy.swallow()
 
-    async with asyncio.timeout(20):  # one after another they would take 30 s
-        await asyncio.gather(*(process.live.append(key, Delta(message_id, 0, 0, "x")) for _ in range(100)))
+    began_s = time.perf_counter()
+    await asyncio.gather(*(process.live.append(key, Delta(message_id, 0, 0, "x")) for _ in range(100)))
 
+    assert time.perf_counter() - began_s < 3
     proxy.come_back()
     await until(process.store.answers)
 
@@ -191,7 +196,9 @@ async def test_a_process_starts_without_redis_and_finds_it_later(
 ) -> None:
     await server.stop()
 
+    began_s = time.perf_counter()
     async with open_process(server.url(), rest_s=0.05) as process, process.live.listen(key) as arrivals:
+        assert time.perf_counter() - began_s < 5
         await process.live.publish(key, [fact(1)])
         assert await next_items(arrivals, 1) == [fact(1)]
 
