@@ -151,9 +151,12 @@ def _command(session: Session) -> list[str]:
 
 
 def _environment(session: Session, scratch: Path) -> dict[str, str]:
-    """Demand the real servers: `make test` has installed them, so a skip would hide a fault."""
+    """Demand the real servers: `make test` has installed them, so a skip would hide a fault.
+
+    Compiled code is kept even where Python was told not to: hundreds of processes would each compile it for seconds.
+    """
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "COVERAGE_FILE": str(scratch / f"{session.name}.coverage"),
         "TMPDIR": str(scratch),
         "TESTS_MEASURED_SWITCHES": "greenlet" if session.switches else "thread",
