@@ -28,6 +28,7 @@ from graphql_api.transport.ports import (
     RequestInfo,
 )
 from graphql_api.transport.seats import Seats
+from graphql_api.transport.turns import Turns
 
 CLOSE_S = 5.0
 """How long a subscription's source and context may take to close; then they are abandoned."""
@@ -66,6 +67,7 @@ class Operations:
     subscriptions: Seats
     timeout_s: float
     now: Callable[[], float] = field(default=time.perf_counter)
+    turns: Turns = field(default_factory=Turns)
 
     @asynccontextmanager
     async def open(
@@ -86,6 +88,7 @@ class Operations:
         begun = self.now()
         self.observer.started(caller.request.transport)
         try:
+            await self.turns.taken(caller.subject)
             await running.admit(parameters, check)
             yield running
         except Refused as refusal:
