@@ -17,6 +17,8 @@ class NotReady(RuntimeError):
 class OwnedProcess:
     """A child process with its output in a file; only ever signalled by its own pid.
 
+    What it runs is not measured, which would take it half as long again: coverage is of what tests call themselves.
+
     Args:
         command: Program and arguments.
         output: File that collects stdout and stderr; appended to, so that a restart keeps what was said.
@@ -42,7 +44,7 @@ class OwnedProcess:
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 cwd=cwd,
-                env=env,
+                env=_unmeasured(os.environ if env is None else env),
                 user=user,
                 group="nogroup" if user == "nobody" else None,
                 extra_groups=[] if user else None,
@@ -128,3 +130,7 @@ class OwnedProcess:
 def is_root() -> bool:
     """Whether this process may start others under another account."""
     return os.geteuid() == 0
+
+
+def _unmeasured(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name != "COVERAGE_PROCESS_CONFIG"}

@@ -21,6 +21,7 @@ import pytest
 from pydantic import SecretStr
 
 from codelab_client import Client, MemoryHit, Refused
+from domain.memory import remember
 from domain.memory.collections import Collection, CollectionRows, CollectionState
 from domain.memory.ports import Space
 from graphql_api.app.data_dir import locked
@@ -31,14 +32,14 @@ from graphql_api.app.run import DatabaseRefused, run_migrations
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
 from persistence.qdrant.edge_index import EdgeMemoryIndex
-from persistence.qdrant.process import WORKER, IndexProcess
+from persistence.qdrant.process import WORKER
 from tests.clients.servers import PASSWORD, client_of
 from tests.graphql_api.schema.api import Api
 from tests.graphql_api.schema.test_memory import REMEMBER, found, heard, noted
 from tests.integrations.embeddings.endpoint import Answer, EmbeddingServer, fails, vectors
 from tests.integrations.loopback import Request
 from tests.launchers.owned_process import OwnedProcess
-from tests.persistence.qdrant.conftest import PATIENT_S, never
+from tests.persistence.qdrant.conftest import patient_index
 from tests.processes import CodelabProcess
 
 T = TypeVar("T")
@@ -230,21 +231,22 @@ async def served(data_dir: Path, model: str, base_url: str) -> AsyncIterator[Api
         embedding_dimension=DIMENSIONS[model],
         model_max_attempts=1,
     )
-    async with IndexProcess(data_dir / INDEX_FOLDER) as process:
-        index = EdgeMemoryIndex(process, on_violation=never, search_s=PATIENT_S)
-        async with _opened(settings, index) as api:
-            yield api
+    async with patient_index(data_dir / INDEX_FOLDER) as index, _opened(settings, index) as api:
+        yield api
 
 
 @asynccontextmanager
 async def _opened(settings: Settings, index: EdgeMemoryIndex) -> AsyncIterator[Api]:
     async with open_parts(settings, memory_index=index) as parts:
         transport = httpx.ASGITransport(Web(parts).asgi)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
             yield Api(http, parts)
 
 
-async def test_another_model_takes_over_while_searches_go_on(tmp_path: Path) -> None:
+async def test_another_model_takes_over_while_searches_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remember, "INDEXED_WITHIN_S", 60.0)
     models = TwoModels()
     async with EmbeddingServer(models) as endpoint:
         async with served(tmp_path, "first", endpoint.base_url) as api:

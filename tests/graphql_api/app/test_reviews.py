@@ -14,13 +14,16 @@ import pytest
 from pydantic import SecretStr
 
 from domain.memory import review
+from domain.memory.rerank import Rerank
 from graphql_api.app.main import open_parts
+from graphql_api.app.memory import INDEX_FOLDER
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
 from tests.clients.servers import PASSWORD, client_of
 from tests.graphql_api.schema.api import Api
 from tests.graphql_api.schema.test_memory import entries, found, heard, learned
 from tests.launchers.aimock import AimockServer, require_aimock
+from tests.persistence.qdrant.conftest import patient_index
 from tests.processes import CodelabProcess
 
 OLD = "@CodeAssistant We deploy the shop with Ansible on Mondays"
@@ -53,7 +56,10 @@ async def _signed_up(data_dir: Path, aimock: AimockServer, **more: bool) -> Asyn
         memory_review=more.get("review", True),
         memory_rerank=more.get("rerank", False),
     )
-    async with open_parts(settings) as parts:
+    async with (
+        patient_index(data_dir / INDEX_FOLDER) as index,
+        open_parts(settings, memory_index=index) as parts,
+    ):
         transport = httpx.ASGITransport(Web(parts).asgi)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as http:
             yield await Api(http, parts).signed_up("ada@example.com")
@@ -127,8 +133,9 @@ async def test_without_the_setting_nobody_is_asked_and_nothing_waits(
 
 
 async def test_memories_come_in_the_models_order_where_that_is_wanted(
-    tmp_path: Path, aimock: AimockServer
+    tmp_path: Path, aimock: AimockServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setitem(Rerank.__init__.__kwdefaults__ or {}, "answer_s", 60.0)
     async with _signed_up(tmp_path, aimock, review=False, rerank=True) as api:
         project, _ = await _told(api)
         before = len(await aimock.journal())

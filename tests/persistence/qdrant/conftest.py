@@ -27,11 +27,16 @@ def never() -> None:
     raise AssertionError("an isolation violation")
 
 
+@asynccontextmanager
+async def patient_index(folder: Path) -> AsyncIterator[EdgeMemoryIndex]:
+    """The embedded index, in a process of its own, which is waited for."""
+    async with IndexProcess(folder) as process:
+        yield EdgeMemoryIndex(process, on_violation=never, search_s=PATIENT_S)
+
+
 @pytest.fixture(scope="session")
 async def edge(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[MemoryIndex]:
-    folder: Path = tmp_path_factory.mktemp("index")
-    async with IndexProcess(folder) as process:
-        index = EdgeMemoryIndex(process, on_violation=never, search_s=PATIENT_S)
+    async with patient_index(tmp_path_factory.mktemp("index")) as index:
         await index.open(SPACE)
         yield index
 
