@@ -1,4 +1,4 @@
-"""uvicorn protocols that let no connection linger whose peer does not read.
+"""uvicorn protocols that let no connection linger whose peer does not read, and that may write to one that is lost.
 
 The transports give a stalled client up, but uvicorn then waits for its socket to drain, which a peer
 that keeps its receive window closed can delay for ever, at the cost of a descriptor each time.
@@ -7,6 +7,7 @@ that keeps its receive window closed can delay for ever, at the cost of a descri
 from __future__ import annotations
 
 import asyncio
+from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
 
@@ -16,6 +17,24 @@ from graphql_api.transport.strict_frames import StrictFrames
 
 DRAIN_S = 15.0
 """How long bytes may wait for a peer that takes none of them."""
+
+
+class _Forgiving:
+    """A connection to which may be written when it is lost, as to asyncio's own.
+
+    Of requests that were sent one behind the other, uvicorn tells only the last that the connection is lost. What
+    is answered to another then would be an error on uvloop, and look like a bug in the log.
+    """
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
 
 
 class _Draining(asyncio.Protocol):
@@ -64,6 +83,9 @@ class _Draining(asyncio.Protocol):
 
 class DrainingHttp(_Draining, BoundedHeads):
     """HTTP; give it to uvicorn as `http`."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(cast("asyncio.Transport", _Forgiving(cast("asyncio.Transport", transport))))
 
 
 class DrainingWebSocket(_Draining, DirectText, StrictFrames):

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import logging
 import socket
 
 import pytest
+import uvloop
+from starlette.types import Receive, Scope, Send
 
 from graphql_api.transport.draining import DrainingHttp, DrainingWebSocket
 from tests.graphql_api.transport.serving import Served, Server
@@ -68,3 +71,41 @@ async def test_who_reads_slowly_but_steadily_is_kept(served: Served) -> None:
     writer.close()
 
     assert head.startswith(b"HTTP/1.1 200")
+
+
+def test_answers_to_a_connection_that_is_lost_are_no_errors(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    lost = asyncio.Event()
+    losing = DrainingHttp.connection_lost
+
+    def hear(self: DrainingHttp, error: Exception | None) -> None:
+        losing(self, error)
+        lost.set()
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not lost.is_set():  # a write fails
+            await send({"type": "http.response.body", "body": b"x" * 1_000, "more_body": True})
+            await asyncio.sleep(0.01)
+        await send({"type": "http.response.body", "body": b"too late"})
+        server.uvicorn.should_exit = True
+
+    async def run() -> None:
+        server.app = app
+        async with server.running():
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            writer.write(posted("{}", "*/*") * 2)  # uvicorn tells the second that it is lost
+            await writer.drain()
+            await asyncio.sleep(0.1)
+            writer.transport.abort()
+            async with asyncio.timeout(60):
+                while not server.uvicorn.should_exit:
+                    await asyncio.sleep(0.01)
+
+    monkeypatch.setattr(DrainingHttp, "connection_lost", hear)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        server = Server()
+        runner.run(run())
+
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
