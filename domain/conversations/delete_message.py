@@ -77,5 +77,5 @@ def _hold(p: ProjectTx, session: Session, message_id: UUID, ids: Sequence[UUID])
         Moved: something was attached before, or the head is elsewhere.
     """
     held = p.sessions.advance(session.id, Advance(0, expected_head=session.head_id))
-    if held is None or p.messages.below(session.id, message_id) != ids:
+    if held is None or set(p.messages.below(session.id, message_id)) != set(ids):
         raise Moved

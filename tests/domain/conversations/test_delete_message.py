@@ -14,6 +14,9 @@ from domain.pages import PageRequest
 from tests.persistence.people import together
 from tests.worlds import Owner, World, until
 
+LONG = "x" * 1_500
+"""A few of such rows fill a page of PostgreSQL: what is updated then moves to another."""
+
 
 async def contents(world: World, owner: Owner, session_id: UUID) -> list[str]:
     """The default branch."""
@@ -111,6 +114,28 @@ async def test_what_is_being_answered_below_is_cancelled_and_nothing_else(world:
     world.model.release()
     await world.idle()
     assert (await world.run_of(owner, beside)).status is RunStatus.SUCCEEDED
+
+
+async def test_it_does_not_matter_which_answers_below_have_ended(world: World) -> None:
+    owner = await world.owner("coder", "writer")
+    session_id = await world.session(owner)
+    top = await world.asked(owner, session_id, "@coder one")
+    answer_id = (await world.run_of(owner, top)).answer_id
+    world.model.hold()
+    below = [
+        await world.say(
+            owner, session_id, f"@{'coder' if number % 3 else 'writer'} {number} {LONG}", parent_id=answer_id
+        )
+        for number in range(40)  # more than PostgreSQL keeps in their places when they are updated
+    ]
+    for begun in below[::2]:
+        await world.stop(world.scope(owner), begun.run_id)
+
+    assert await world.delete_message(world.scope(owner), top.question_id) == 20
+
+    assert await contents(world, owner, session_id) == []
+    world.model.release()
+    await world.idle()
 
 
 async def test_only_messages_of_ones_own_can_be_deleted(world: World) -> None:
