@@ -31,6 +31,7 @@ COVERAGE_FLOOR_PERCENT = 95.0
 MEASURED = frozenset({"domain", "integrations", "persistence", "graphql_api"})
 # Suites that start whole servers or watch the clock get the machine for themselves.
 ALONE = ("launchers", "clients", "frontend", "attack", "stress")
+SLOWEST = 25
 VERDICTS = {"failure": "failed", "error": "errors", "skipped": "skipped"}
 
 
@@ -52,9 +53,10 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One test: its suite, how it ended (a word of pytest's closing line) and how long it took."""
+    """One test: its suite, its file and name, how it ended (a word of pytest's closing line) and how long it took."""
 
     suite: str
+    name: str
     verdict: str
     seconds: float
 
@@ -169,9 +171,10 @@ def _environment(session: Session, scratch: Path) -> dict[str, str]:
 def _cases(report: Path) -> Iterator[Case]:
     """Read pytest's report; a test whose teardown failed too is there twice, as in pytest's own counts."""
     for case in ET.parse(report).iter("testcase") if report.exists() else ():
-        suite, seconds = _suite(case.get("classname", "")), float(case.get("time", 0))
+        module, seconds = case.get("classname", ""), float(case.get("time", 0))
+        name = f"{module}::{case.get('name', '')}"
         for verdict in [VERDICTS[child.tag] for child in case if child.tag in VERDICTS] or ["passed"]:
-            yield Case(suite=suite, verdict=verdict, seconds=seconds)
+            yield Case(suite=_suite(module), name=name, verdict=verdict, seconds=seconds)
 
 
 def _suite(dotted: str) -> str:
@@ -223,7 +226,7 @@ def _percentages(coverage: Coverage) -> Iterator[tuple[str, float]]:
 
 
 def _print_times(chosen: Iterable[str], outcomes: Sequence[Outcome]) -> None:
-    """Print the seconds that the tests of each suite took, added up over all processors."""
+    """Print the seconds that the tests of each suite took, added up over all processors, and what took longest."""
     print("\n=== suites")
     for suite in chosen:
         cases = [case for outcome in outcomes for case in outcome.cases if case.suite == suite]
@@ -231,6 +234,10 @@ def _print_times(chosen: Iterable[str], outcomes: Sequence[Outcome]) -> None:
         verdict = "FAILED" if counts["failed"] or counts["errors"] else "ok"
         seconds = sum(case.seconds for case in cases)
         print(f"{suite:<14}{counts['passed']:>6} passed{seconds:>9.1f} s   {verdict}")
+    print("\n=== slowest tests")
+    every = (case for outcome in outcomes for case in outcome.cases)
+    for case in sorted(every, key=lambda case: case.seconds, reverse=True)[:SLOWEST]:
+        print(f"{case.seconds:>7.1f} s   {case.name}")
 
 
 def _print_summary(outcomes: Sequence[Outcome], *, errors: int, elapsed_s: float) -> None:
