@@ -122,6 +122,7 @@ class Web:
             hide_suggestions=not settings.introspects,
             trusted=read_manifest(manifest) if manifest else (),
             only_trusted=settings.documents is DocumentPolicy.TRUSTED,
+            check_trusted=settings.trusted_documents is not None,  # the dashboard's were when they were built
         )
 
 

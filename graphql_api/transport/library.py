@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from graphql import GraphQLError
 
@@ -13,24 +13,30 @@ from graphql_api.transport.trusted import TrustedDocument, UnfitDocument
 
 
 class Library:
-    """Finds documents; trusted ones are read and checked once, here, and never forgotten.
+    """Finds documents; trusted ones are read once and never forgotten.
 
-    Nothing is ever added later: a client that presents a hash for a text registers nothing. With
-    `only_trusted` any other text is refused without being parsed.
+    They are checked here, or with `at_once` off each when it is first asked for. Nothing is ever added later: a
+    client that presents a hash for a text registers nothing. With `only_trusted` any other text is refused without
+    being parsed.
 
     Raises:
         UnfitDocument: a trusted document is not valid for the schema, or over a limit.
     """
 
     def __init__(
-        self, documents: Documents, *, trusted: Iterable[TrustedDocument] = (), only_trusted: bool = False
+        self,
+        documents: Documents,
+        *,
+        trusted: Sequence[TrustedDocument] = (),
+        only_trusted: bool = False,
+        at_once: bool = True,
     ) -> None:
         self._documents = documents
         self._only_trusted = only_trusted
-        self._by_text: dict[str, Document] = {}
-        self._by_id: dict[str, Document] = {}
-        for it in trusted:
-            self._by_id[it.id] = self._by_text[it.body] = _checked(documents, it)
+        self._text_by_id = {it.id: it.body for it in trusted}
+        self._by_text: dict[str, Document | None] = dict.fromkeys(self._text_by_id.values())
+        for it in trusted if at_once else ():
+            self._by_text[it.body] = _checked(documents, it)
 
     def find(self, parameters: Parameters) -> Document:
         """The document that is asked for.
@@ -40,8 +46,8 @@ class Library:
         """
         if parameters.query is None:
             return self._known(parameters.document_id)
-        if (trusted := self._by_text.get(parameters.query)) is not None:
-            return trusted
+        if parameters.query in self._by_text:
+            return self._trusted(parameters.query)
         if self._only_trusted:
             message = (
                 "This server runs only the documents that it was started with: send a known 'documentId'."
@@ -50,10 +56,15 @@ class Library:
         return self._documents.load(parameters.query)
 
     def _known(self, document_id: str | None) -> Document:
-        if document_id is not None and (found := self._by_id.get(document_id)) is not None:
-            return found
+        if document_id is not None and (text := self._text_by_id.get(document_id)) is not None:
+            return self._trusted(text)
         problem = GraphQLError("No document with this id is known here.")
         raise document_refused(Code.PERSISTED_QUERY_NOT_FOUND, [problem])
+
+    def _trusted(self, text: str) -> Document:
+        if (known := self._by_text[text]) is None:
+            known = self._by_text[text] = self._documents.load(text)
+        return known
 
 
 def _checked(documents: Documents, it: TrustedDocument) -> Document:

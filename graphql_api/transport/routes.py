@@ -43,7 +43,8 @@ class Transports:
 
     `limits` are validation rule classes, built once, that refuse documents by their shape, `max_tokens`
     those that are too long; `cost` prices operations. `hide_suggestions` leaves "Did you mean" out of errors. `trusted` documents can
-    be asked for by their id; with `only_trusted` there are no others.
+    be asked for by their id; with `only_trusted` there are no others. They are checked at once, or each when it is
+    first asked for, which spares those that were checked when they were built a fifth of the start.
     """
 
     schema: strawberry.Schema
@@ -63,6 +64,7 @@ class Transports:
     hide_suggestions: bool = False
     trusted: Sequence[TrustedDocument] = ()
     only_trusted: bool = False
+    check_trusted: bool = True
 
 
 def routes(transports: Transports, *, path: str = PATH) -> list[Route | WebSocketRoute]:
@@ -111,7 +113,9 @@ def _operations(it: Transports, errors: ErrorFormat) -> Operations:
         hide_suggestions=it.hide_suggestions,
     )
     return Operations(
-        library=Library(documents, trusted=it.trusted, only_trusted=it.only_trusted),
+        library=Library(
+            documents, trusted=it.trusted, only_trusted=it.only_trusted, at_once=it.check_trusted
+        ),
         executor=Executor(it.schema, errors=errors, hide_suggestions=it.hide_suggestions),
         contexts=it.contexts,
         gate=it.gate,

@@ -118,6 +118,15 @@ async def test_the_application_runs_its_trusted_documents_and_no_others(tmp_path
     assert (other.status_code, other.json()["errors"][0]["extensions"]["code"]) == (403, "UNTRUSTED_DOCUMENT")
 
 
+async def test_the_dashboards_own_documents_fit(tmp_path: Path) -> None:
+    own = module.OF_FRONTEND[-1]
+    settings = Settings(data_dir=tmp_path, trusted_documents=own)
+
+    assert len(read_manifest(own)) > 5
+    async with open_parts(settings, memory_index=PlainMemoryIndex()) as parts:
+        Web(parts)
+
+
 @pytest.mark.parametrize(
     ("body", "why"),
     [

@@ -13,6 +13,7 @@ from graphql import get_introspection_query
 
 from graphql_api.limits.shape import shape_rule
 from graphql_api.transport.documents import Documents
+from graphql_api.transport.errors import Refused
 from graphql_api.transport.library import Library
 from graphql_api.transport.parameters import Parameters
 from graphql_api.transport.routes import routes
@@ -27,6 +28,9 @@ COUNT = "subscription Count($to: Int!) { count(to: $to) }"
 APPEND = 'mutation Append { append(text: "a") }'
 STREAM = {"accept": "text/event-stream"}
 MODERN = {"accept": "application/graphql-response+json"}
+
+
+at_some_time = pytest.mark.parametrize("at_once", [True, False])
 
 
 def _document(body: str) -> TrustedDocument:
@@ -188,18 +192,30 @@ async def test_elsewhere_any_text_is_run(served: Served) -> None:
     assert response.json() == {"data": {"me": None}}
 
 
-def test_a_text_and_its_id_are_one_document() -> None:
-    library = Library(Documents(schema._schema), trusted=TRUSTED)
+@at_some_time
+def test_a_text_and_its_id_are_one_document(at_once: bool) -> None:
+    library = Library(Documents(schema._schema), trusted=TRUSTED, at_once=at_once)
 
     by_id = library.find(Parameters(None, None, {}, ID["Me"]))
 
     assert library.find(Parameters(ME, None, {})) is by_id
 
 
-def test_a_trusted_document_is_never_forgotten() -> None:
-    library = Library(Documents(schema._schema, capacity=1), trusted=TRUSTED)
+@at_some_time
+def test_a_trusted_document_is_never_forgotten(at_once: bool) -> None:
+    library = Library(Documents(schema._schema, capacity=1), trusted=TRUSTED, at_once=at_once)
 
-    assert {library.find(Parameters(None, None, {}, it.id)).id for it in TRUSTED} == {1, 2, 3, 4}
+    for _ in range(2):
+        assert {library.find(Parameters(None, None, {}, it.id)).id for it in TRUSTED} == {1, 2, 3, 4}
+
+
+def test_a_document_that_is_checked_later_and_does_not_fit_is_refused_each_time() -> None:
+    library = Library(Documents(schema._schema), trusted=[_document("query Old { gone }")], at_once=False)
+
+    for _ in range(2):
+        with pytest.raises(Refused) as refusal:
+            library.find(Parameters("query Old { gone }", None, {}))
+        assert refusal.value.errors[0]["message"] == "Cannot query field 'gone' on type 'Query'."
 
 
 @pytest.mark.parametrize(
