@@ -1,8 +1,8 @@
-"""Runs all test suites, prints the time of each suite, and checks the coverage of each package.
+"""Runs all test suites on two lanes, prints the time of each suite, and checks the coverage of each package.
 
-A suite is a folder of tests/ (or the files directly in it). A new folder is run without being named here. What
-computes runs on every processor at once; the suites that start whole servers have the machine for themselves, one
-after another. What they leave running is an error, and what they leave in the temporary folder is removed.
+A suite is a folder of tests/ (or the files directly in it). A new folder is run without being named here. One
+lane computes on every processor; beside it the suites that start whole servers, and mostly wait for them, run
+one at a time. What they leave running is an error, and what they leave in the temporary folder is removed.
 """
 
 import argparse
@@ -10,10 +10,12 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,10 +31,14 @@ COVERAGE_FLOOR_PERCENT = 95.0
 
 # What these run is measured; the others prove what lines can't show, and are quicker unwatched.
 MEASURED = frozenset({"domain", "integrations", "persistence", "graphql_api"})
-# Suites that start whole servers or watch the clock get the machine for themselves.
-ALONE = ("launchers", "clients", "frontend", "attack", "stress")
+# Suites that start whole servers or watch the clock, the longest first: its end is the end of the lane.
+WAITING = ("stress", "attack", "clients", "frontend", "launchers")
+# The computing lane yields to the servers beside it, so that what watches the clock does not wait for it.
+NICENESS = 10
 SLOWEST = 25
 VERDICTS = {"failure": "failed", "error": "errors", "skipped": "skipped"}
+
+_printing = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +87,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="codelab-suites-") as folder:
         scratch = Path(folder)
         scratch.chmod(0o711)  # databases in it run as nobody
-        outcomes = [_run(session, chosen, scratch) for session in sessions(chosen)]
+        outcomes = _run_lanes(chosen, scratch)
         left = end_what_was_left(scratch)
         short = _check_coverage(scratch) if set(chosen) >= MEASURED else 0
     _print_times(chosen, outcomes)
@@ -101,20 +107,20 @@ def suites() -> dict[str, list[Path]]:
     return found
 
 
-def sessions(chosen: Iterable[str]) -> list[Session]:
-    """What is run, in order; each test of the chosen suites is in one session."""
+def lanes(chosen: Iterable[str]) -> tuple[list[Session], list[Session]]:
+    """What waits, and what computes; each test of the chosen suites is in one session of either."""
     measured = [name for name in chosen if name in MEASURED]
     sql = [name for name in measured if name == "persistence"]
     others = [name for name in measured if name not in sql]
-    rest = [name for name in chosen if name not in MEASURED and name not in ALONE]
+    rest = [name for name in chosen if name not in MEASURED and name not in WAITING]
     computing = [
         Session(name="measured", suites=measured, tests="not postgres", measured=True),
         Session(name="measured-on-postgres", suites=sql, tests="postgres", measured=True, switches=True),
         Session(name="on-postgres", suites=others, tests="postgres"),
         Session(name="unmeasured", suites=rest),
     ]
-    alone = [Session(name=name, suites=[name], parallel=False) for name in ALONE if name in chosen]
-    return [session for session in computing if session.suites] + alone
+    waiting = [Session(name=name, suites=[name], parallel=False) for name in WAITING if name in chosen]
+    return waiting, [session for session in computing if session.suites]
 
 
 def _arguments() -> dict[str, list[Path]]:
@@ -127,16 +133,30 @@ def _arguments() -> dict[str, list[Path]]:
     return {name: known[name] for name in names}
 
 
-def _run(session: Session, chosen: Mapping[str, Sequence[Path]], scratch: Path) -> Outcome:
-    print(f"\n=== {session.name}", flush=True)
+def _run_lanes(chosen: Mapping[str, Sequence[Path]], scratch: Path) -> list[Outcome]:
+    def run(lane: Sequence[Session]) -> list[Outcome]:
+        return [_run(it, [str(path) for name in it.suites for path in chosen[name]], scratch) for it in lane]
+
+    with ThreadPoolExecutor() as pool:
+        return [outcome for lane in pool.map(run, lanes(chosen)) for outcome in lane]
+
+
+def _run(session: Session, paths: Sequence[str], scratch: Path) -> Outcome:
     report = scratch / f"{session.name}.xml"
-    paths = [str(path) for name in session.suites for path in chosen[name]]
+    began = time.monotonic()
+    print(f"{session.name} begins", flush=True)
     result = subprocess.run(
         [*_command(session), f"--junitxml={report}", *paths],
         check=False,
         cwd=ROOT,
         env=_environment(session, scratch),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
     )
+    with _printing:
+        print(f"\n=== {session.name}, {time.monotonic() - began:.0f} s\n{result.stdout}", flush=True)
     nothing = bool(session.tests) and result.returncode == pytest.ExitCode.NO_TESTS_COLLECTED
     return Outcome(ok=result.returncode == 0 or nothing, cases=list(_cases(report)))
 
@@ -144,7 +164,7 @@ def _run(session: Session, chosen: Mapping[str, Sequence[Path]], scratch: Path) 
 def _command(session: Session) -> list[str]:
     command = [sys.executable, "-m", "pytest", "-q", "--no-header"]
     if session.parallel:
-        command += ["-n", str(os.cpu_count() or 1), "--dist=worksteal"]
+        command = ["nice", "-n", str(NICENESS), *command, "-n", str(os.cpu_count() or 1), "--dist=worksteal"]
     if session.tests:
         command += ["-m", session.tests]
     if session.measured:

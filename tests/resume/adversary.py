@@ -39,6 +39,8 @@ class Adversary:
                 async with Redis.from_url(self._url, socket_connect_timeout=1) as client:
                     await act(client)
             except (RedisError, OSError):
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise asyncio.CancelledError from None  # the client made an error of it
                 await asyncio.sleep(PAUSE_S)
 
     async def _overhear(self, client: Redis) -> None:

@@ -8,24 +8,24 @@ from pathlib import Path
 
 import pytest
 
-from scripts.run_suites import ALONE, MEASURED, Session, end_what_was_left, sessions, suites
+from scripts.run_suites import MEASURED, WAITING, Session, end_what_was_left, lanes, suites
 
 
-def of(suite: str) -> list[Session]:
+def sessions(suite: str) -> list[Session]:
     """Those in which a suite runs when all run."""
-    return [session for session in sessions(suites()) if suite in session.suites]
+    return [session for lane in lanes(suites()) for session in lane if suite in session.suites]
 
 
 @pytest.mark.parametrize("suite", suites())
 def test_every_test_of_a_suite_runs_once(suite: str) -> None:
-    chosen = [session.tests for session in of(suite)]
+    chosen = [session.tests for session in sessions(suite)]
 
     assert sorted(chosen) == (["not postgres", "postgres"] if suite in MEASURED else [""])
 
 
-@pytest.mark.parametrize("suite", ALONE)
+@pytest.mark.parametrize("suite", WAITING)
 def test_suites_of_whole_servers_run_one_at_a_time(suite: str) -> None:
-    (session,) = of(suite)
+    (session,) = sessions(suite)
 
     assert session.suites == [suite]
     assert not session.parallel
@@ -33,7 +33,7 @@ def test_suites_of_whole_servers_run_one_at_a_time(suite: str) -> None:
 
 @pytest.mark.parametrize("suite", sorted(MEASURED))
 def test_what_is_measured_is_measured_on_the_embedded_database(suite: str) -> None:
-    (session,) = [session for session in of(suite) if session.tests == "not postgres"]
+    (session,) = [session for session in sessions(suite) if session.tests == "not postgres"]
 
     assert session.measured
 
