@@ -230,6 +230,7 @@ async def served(data_dir: Path, model: str, base_url: str) -> AsyncIterator[Api
         embedding_model=model,
         embedding_dimension=DIMENSIONS[model],
         model_max_attempts=1,
+        memory_review=False,
     )
     async with patient_index(data_dir / INDEX_FOLDER) as index, _opened(settings, index) as api:
         yield api
