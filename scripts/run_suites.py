@@ -32,7 +32,7 @@ COVERAGE_FLOOR_PERCENT = 95.0
 # What these run is measured; the others prove what lines can't show, and are quicker unwatched.
 MEASURED = frozenset({"domain", "integrations", "persistence", "graphql_api"})
 # Suites that start whole servers or watch the clock, the longest first: its end is the end of the lane.
-WAITING = ("stress", "attack", "clients", "frontend", "launchers")
+WAITING = ("stress", "attack", "resume", "clients", "documents", "frontend", "protocols", "launchers")
 # The computing lane yields to the servers beside it, so that what watches the clock does not wait for it.
 NICENESS = 10
 SLOWEST = 25

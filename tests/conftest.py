@@ -1,6 +1,7 @@
 """Fixtures that every suite shares: real servers, started when the first test asks, and a clean environment."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -12,6 +13,10 @@ from tests.launchers.redis import RedisServer, require_redis
 # Test machines are shared: how long one example takes says nothing about its correctness.
 settings.register_profile("codelab", deadline=None, print_blob=True)
 settings.load_profile("codelab")
+
+# A shell has what it starts in the background ignore Ctrl-C, and the servers under test would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
