@@ -20,8 +20,8 @@ test: $(VENV) tools $(PEERS) ## Run every test suite on real databases, and meas
 	@scripts/build-frontend
 	@$(BIN)/python scripts/run_suites.py
 
-soak: $(VENV) tools $(PEERS) ## Run the long versions of the stress, resume and attack suites, among others (hours)
-	@TESTS_SOAK=1 $(BIN)/python -m pytest -q -s --timeout=7200 tests/stress tests/resume tests/domain/events tests/attack tests/graphql_api/transport/test_plain.py
+soak: $(VENV) tools $(PEERS) ## Run the long versions of the stress, resume, index and attack suites, among others (hours)
+	@TESTS_SOAK=1 $(BIN)/python -m pytest -q -s --timeout=7200 tests/stress tests/resume tests/domain/events tests/persistence/qdrant tests/attack tests/graphql_api/transport/test_plain.py
 
 check: $(VENV) ## Check format, lint, types, imports, generated files and locks
 	@scripts/check
