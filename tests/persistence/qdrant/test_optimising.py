@@ -62,7 +62,7 @@ async def at(index: EdgeMemoryIndex, stage: str) -> None:
 
 
 async def stored(index: EdgeMemoryIndex, tenant: Tenant) -> list[UUID]:
-    return [each.memory_id for each in await index.alike(SPACE, tenant, unit(1), limit=100_000)]
+    return [each.memory_id for each in await index.alike(SPACE, tenant, unit(1), limit=1_000_000)]
 
 
 def folders(folder: Path) -> list[str]:

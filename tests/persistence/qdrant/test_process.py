@@ -48,7 +48,7 @@ def kill(process: IndexProcess, number: signal.Signals = signal.SIGKILL) -> None
 
 
 async def stored(index: EdgeMemoryIndex, tenant: Tenant) -> list[UUID]:
-    return [each.memory_id for each in await index.alike(SPACE, tenant, unit(1), limit=100_000)]
+    return [each.memory_id for each in await index.alike(SPACE, tenant, unit(1), limit=1_000_000)]
 
 
 @pytest.mark.timeout(900)
