@@ -16,6 +16,7 @@ from graphql_api.transport.clients import subject
 from graphql_api.transport.connections import Connections
 from graphql_api.transport.errors import Code, ErrorFormat, Refused, document_refused, rate_limited, refused
 from graphql_api.transport.execution import Executor, Payload, Prepared
+from graphql_api.transport.fair_queue import FairQueue
 from graphql_api.transport.library import Library
 from graphql_api.transport.parameters import Parameters
 from graphql_api.transport.ports import (
@@ -28,7 +29,6 @@ from graphql_api.transport.ports import (
     RequestInfo,
 )
 from graphql_api.transport.seats import Seats
-from graphql_api.transport.turns import Turns
 
 CLOSE_S = 5.0
 """How long a subscription's source and context may take to close; then they are abandoned."""
@@ -67,7 +67,7 @@ class Operations:
     subscriptions: Seats
     timeout_s: float
     now: Callable[[], float] = field(default=time.perf_counter)
-    turns: Turns = field(default_factory=Turns)
+    queue: FairQueue = field(default_factory=FairQueue)
 
     @asynccontextmanager
     async def open(
@@ -88,7 +88,7 @@ class Operations:
         begun = self.now()
         self.observer.started(caller.request.transport)
         try:
-            await self.turns.taken(caller.subject)
+            await self.queue.next_of(caller.subject)
             await running.admit(parameters, check)
             yield running
         except Refused as refusal:

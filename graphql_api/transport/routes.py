@@ -43,8 +43,8 @@ class Transports:
 
     `limits` are validation rule classes, built once, that refuse documents by their shape, `max_tokens`
     those that are too long; `cost` prices operations. `hide_suggestions` leaves "Did you mean" out of errors. `trusted` documents can
-    be asked for by their id; with `only_trusted` there are no others. They are checked at once, or each when it is
-    first asked for, which spares those that were checked when they were built a fifth of the start.
+    be asked for by their id; with `only_trusted` there are no others. With
+    `check_trusted` they are checked at once, else each when it is first asked for, as it may be where a build checked them.
     """
 
     schema: strawberry.Schema

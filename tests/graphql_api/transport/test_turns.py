@@ -1,97 +1,65 @@
-"""Whose operation begins in which turn of the event loop."""
+"""The operations of one WebSocket take turns: many short ones wait, lasting ones hold nobody up."""
 
 import asyncio
+import json
 
 import pytest
 
-from domain.identity.entities import Principal
-from graphql_api.transport.operations import Caller
-from graphql_api.transport.parameters import Parameters
-from graphql_api.transport.turns import Turns
-from tests.graphql_api.transport.test_execution import REQUEST, operations
-from tests.graphql_api.transport.toy import ALICE, BOB, NOW, World
+from tests.graphql_api.transport.serving import Served
+from tests.graphql_api.transport.test_websocket import connected, result
+from tests.graphql_api.transport.toy import World
+
+pytestmark = pytest.mark.parametrize("bounds", [{"operations_at_work": 1}])
 
 
-class Clock:
-    """Counts the turns of the event loop."""
+async def test_an_operation_waits_for_its_turn_and_can_be_stopped_meanwhile(
+    served: Served, world: World
+) -> None:
+    async with connected(served) as peer:
+        await peer.subscribe("1", "{ wait }")
+        await world.started.wait()
+        for operation_id in ("2", "3"):
+            await peer.subscribe(operation_id, "{ me }")
+        await peer.say("complete", id="2")
+        await peer.say("ping")
+        assert await peer.hear() == {"type": "pong"}
 
-    def __init__(self) -> None:
-        self.turn = 0
+        world.release.set()
 
-    async def run(self) -> None:
-        while True:
-            await asyncio.sleep(0)
-            self.turn += 1
-
-
-async def begun(turns: Turns, askers: list[str]) -> list[tuple[int, str]]:
-    """The turn in which each was let in, in the order in which they were."""
-    clock, order = Clock(), list[tuple[int, str]]()
-
-    async def ask(who: str) -> None:
-        await turns.taken(who)
-        order.append((clock.turn, who))
-
-    counting = asyncio.create_task(clock.run())
-    await asyncio.gather(*(ask(who) for who in askers))
-    counting.cancel()
-    return order
+        assert await peer.hear_of("1") == [result("1", wait="released"), {"id": "1", "type": "complete"}]
+        assert (await peer.hear_of("3"))[0] == result("3", me=None)
+    assert len(world.finished) == 2
 
 
-async def test_one_person_begins_one_operation_in_a_turn() -> None:
-    order = await begun(Turns(), ["alice"] * 20)
+async def test_another_socket_does_not_wait(served: Served, world: World) -> None:
+    async with connected(served) as busy, connected(served) as other:
+        await busy.subscribe("1", "{ wait }")
+        await world.started.wait()
+        await other.subscribe("1", "{ me }")
 
-    assert len({turn for turn, _ in order}) == 20
-
-
-async def test_people_do_not_wait_for_one_another() -> None:
-    order = await begun(Turns(), ["alice"] * 20 + ["bob", "carol"])
-
-    assert {who for _, who in order[:3]} == {"alice", "bob", "carol"}
+        assert await other.hear() == result("1", me=None)
+        world.release.set()
 
 
-async def test_who_came_first_is_first() -> None:
-    turns, order = Turns(), list[int]()
+async def test_subscriptions_hold_nobody_up(served: Served, world: World) -> None:
+    async with connected(served) as peer:
+        for number in range(3):
+            await peer.subscribe(f"{number}", "subscription { lines { text } }")
+        await peer.subscribe("query", "{ me }")
 
-    async def ask(number: int) -> None:
-        await turns.taken("alice")
-        order.append(number)
-
-    await asyncio.gather(*(ask(number) for number in range(10)))
-
-    assert order == list(range(10))
+        assert await peer.hear() == result("query", me=None)
+        await world.until(lambda: world.sources_open == 3)
 
 
-@pytest.mark.parametrize("who_leaves", [0, 5, 9])
-async def test_who_leaves_holds_up_nobody(who_leaves: int) -> None:
-    turns = Turns()
-    waiting = [asyncio.create_task(turns.taken("alice")) for _ in range(10)]
-    await asyncio.sleep(0)
-    waiting[who_leaves].cancel()
+async def test_an_operation_that_fails_gives_its_turn_back(served: Served, world: World) -> None:
+    async with connected(served) as peer:
+        for number, query in enumerate(["{", "{ nothing }", 'subscription { breaks(how: "bug") }', "{ me }"]):
+            await peer.subscribe(f"{number}", query)
 
-    await asyncio.wait(waiting)
+        async with asyncio.timeout(60):
+            while True:
+                message = json.loads(await peer.socket.recv())
+                if message["id"] == "3":
+                    break
 
-    assert sum(not task.cancelled() for task in waiting) >= 9
-
-
-async def test_nobody_is_remembered() -> None:
-    turns = Turns()
-    await asyncio.gather(*(turns.taken(f"user:{number % 7}") for number in range(50)))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
-
-    assert not turns._waiting
-
-
-async def test_a_flood_of_operations_does_not_hold_up_another_persons() -> None:
-    running, ended = operations(World()), list[str]()
-
-    async def ask(name: str, user: object) -> None:
-        caller = Caller(REQUEST, Principal(user, user, NOW))  # type: ignore[arg-type]  # one of two users
-        async with running.open(Parameters("{ __schema { types { name } } }", None, {}), caller) as operation:
-            await operation.execute()
-        ended.append(name)
-
-    await asyncio.gather(*(ask("alice", ALICE) for _ in range(50)), ask("bob", BOB))
-
-    assert ended.index("bob") <= 2
+    assert message == result("3", me=None)
