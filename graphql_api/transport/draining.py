@@ -20,7 +20,7 @@ DRAIN_S = 15.0
 
 
 class _Forgiving:
-    """A connection to which may be written when it is lost, as to asyncio's own.
+    """A connection to which may be written when it `is_lost`, as to asyncio's own.
 
     Of requests that were sent one behind the other, uvicorn tells only the last that the connection is lost. What
     is answered to another then would be an error on uvloop, and look like a bug in the log.
@@ -28,12 +28,13 @@ class _Forgiving:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
+        self.is_lost = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        if not self._transport.is_closing():
+        if not self.is_lost:
             self._transport.write(data)
 
 
@@ -85,7 +86,18 @@ class DrainingHttp(_Draining, BoundedHeads):
     """HTTP; give it to uvicorn as `http`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(cast("asyncio.Transport", _Forgiving(cast("asyncio.Transport", transport))))
+        self._connection = cast("asyncio.Transport", transport)
+        self._forgiving = _Forgiving(self._connection)
+        super().connection_made(cast("asyncio.Transport", self._forgiving))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forgiving.is_lost = True
+        super().connection_lost(exc)
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand over the connection itself: a WebSocket is told of its loss, and writes much."""
+        self.transport = self._connection
+        super().handle_websocket_upgrade()
 
 
 class DrainingWebSocket(_Draining, DirectText, StrictFrames):
