@@ -22,6 +22,7 @@ class Adversary:
 
     def __init__(self, url: str, *, random: Random) -> None:
         self.repeated = 0
+        self._over = False
         self._url = url
         self._random = random
         self._overheard: list[tuple[bytes, bytes]] = []
@@ -31,16 +32,18 @@ class Adversary:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._again_and_again(self._overhear))
             tasks.create_task(self._again_and_again(self._repeat))
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self._over = True
 
     async def _again_and_again(self, act: object) -> None:
         assert callable(act)
-        while True:
+        while not self._over:  # the client may make an error of a cancellation
             try:
                 async with Redis.from_url(self._url, socket_connect_timeout=1) as client:
                     await act(client)
             except (RedisError, OSError):
-                if (task := asyncio.current_task()) is not None and task.cancelling():
-                    raise asyncio.CancelledError from None  # the client made an error of it
                 await asyncio.sleep(PAUSE_S)
 
     async def _overhear(self, client: Redis) -> None:
