@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import pytest
@@ -11,11 +12,12 @@ from domain.conversations.entities import RunStatus
 from domain.errors import CodeLabError, NotFound
 from domain.events.live import SessionKey
 from domain.pages import PageRequest
+from persistence.postgres import PostgresDatabase
+from tests.clock import FakeClock
+from tests.launchers.postgres import PostgresServer
+from tests.persistence.databases import Stored
 from tests.persistence.people import together
-from tests.worlds import Owner, World, until
-
-LONG = "x" * 1_500
-"""A few of such rows fill a page of PostgreSQL: what is updated then moves to another."""
+from tests.worlds import Owner, World, opened, until
 
 
 async def contents(world: World, owner: Owner, session_id: UUID) -> list[str]:
@@ -116,26 +118,35 @@ async def test_what_is_being_answered_below_is_cancelled_and_nothing_else(world:
     assert (await world.run_of(owner, beside)).status is RunStatus.SUCCEEDED
 
 
-async def test_it_does_not_matter_which_answers_below_have_ended(world: World) -> None:
-    owner = await world.owner("coder", "writer")
-    session_id = await world.session(owner)
-    top = await world.asked(owner, session_id, "@coder one")
-    answer_id = (await world.run_of(owner, top)).answer_id
-    world.model.hold()
-    below = [
-        await world.say(
-            owner, session_id, f"@{'coder' if number % 3 else 'writer'} {number} {LONG}", parent_id=answer_id
-        )
-        for number in range(40)  # more than PostgreSQL keeps in their places when they are updated
-    ]
-    for begun in below[::2]:
-        await world.stop(world.scope(owner), begun.run_id)
+@pytest.fixture
+async def scanned(postgres_server: PostgresServer, postgres_template: str) -> AsyncIterator[World]:
+    """A process over a PostgreSQL that reads tables as they lie, so that an updated row comes after the others."""
+    name = await postgres_server.create_database(template=postgres_template)
+    for plan in ("indexscan", "bitmapscan"):
+        await postgres_server.execute(f'ALTER DATABASE "{name}" SET enable_{plan} = off')
+    database = PostgresDatabase(postgres_server.url(name))
+    async with opened(Stored(database, FakeClock(), postgres_server, name)) as world:
+        yield world
+    await database.close()
+    await postgres_server.drop_database(name)
 
-    assert await world.delete_message(world.scope(owner), top.question_id) == 20
 
-    assert await contents(world, owner, session_id) == []
-    world.model.release()
-    await world.idle()
+async def test_it_does_not_matter_in_which_order_the_database_finds_what_is_below(scanned: World) -> None:
+    owner = await scanned.owner("coder", "writer")
+    session_id = await scanned.session(owner)
+    top = await scanned.asked(owner, session_id, "@coder one")
+    answer_id = (await scanned.run_of(owner, top)).answer_id
+    scanned.model.hold()
+    await scanned.say(owner, session_id, "@coder two", parent_id=answer_id)
+    ended = await scanned.say(owner, session_id, "@writer three", parent_id=answer_id)
+    await until(lambda: scanned.model.waiting == 2)
+    await scanned.stop(scanned.scope(owner), ended.run_id)
+
+    assert await scanned.delete_message(scanned.scope(owner), top.question_id) == 1
+
+    assert await contents(scanned, owner, session_id) == []
+    scanned.model.release()
+    await scanned.idle()
 
 
 async def test_only_messages_of_ones_own_can_be_deleted(world: World) -> None:
