@@ -123,9 +123,9 @@ def _told(
     query: Sparse, held: Iterable[_Held], words: Callable[[_Held], Sparse], *, corpus: Collection[_Held]
 ) -> Mapping[UUID, float]:
     """The BM25 score of each that shares a word; a word's rarity is among the texts of the corpus."""
-    texts = [found for each in corpus if (found := words(each))]
-    having = Counter(term for text in texts for term in text if term in query)
-    rarity = {term: _rarity(len(texts), having[term]) for term in query}
+    texts = sum(1 for each in corpus if each.words or each.window_words)
+    having = Counter(term for each in corpus for term in words(each) if term in query)
+    rarity = {term: _rarity(texts, having[term]) for term in query}
     return {
         each.point.memory_id: sum(query[term] * weight * rarity[term] for term, weight in shared.items())
         for each in held

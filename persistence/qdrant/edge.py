@@ -61,6 +61,15 @@ def create(folder: Path, *, dimension: int, full_scan_kb: int = FULL_SCAN_KB) ->
     shard.close()
 
 
+def load(folder: Path, *, dimension: int) -> EdgeShard:
+    """Open a shard.
+
+    Raises:
+        Exception: It is damaged, or of an earlier version, whose points have other vectors.
+    """
+    return EdgeShard.load(str(folder), EdgeConfig(*_vectors(dimension)))
+
+
 def complete(shard: EdgeShard) -> None:
     """Make the payload indexes that a shard lacks, as one of an earlier version may."""
     for key in INDEXES.keys() - shard.info().payload_schema.keys():
@@ -131,7 +140,7 @@ def _condition(condition: Condition) -> FieldCondition | HasIdCondition:
 def _point(tenant: Tenant, point: Point, words: Bm25) -> EdgePoint:
     return EdgePoint(
         plan.point_id(tenant, point.memory_id),
-        {name: _vector(each) for name, each in plan.vectors(point, words).items()},
+        {name: _vector(each) for name, each in plan.vectors(tenant, point, words).items()},
         dict(plan.payload(tenant, point)),
     )
 
@@ -144,11 +153,15 @@ def _vector(vector: Vector | Sparse) -> list[float] | SparseVector:
 
 def _config(dimension: int, full_scan_kb: int) -> EdgeConfig:
     return EdgeConfig(
-        vectors={name: EdgeVectorParams(dimension, Distance.Cosine) for name in plan.DENSE},
-        sparse_vectors={name: EdgeSparseVectorParams(modifier=Modifier.Idf) for name in plan.SPARSE},
+        *_vectors(dimension),
         hnsw_config=HnswIndexConfig(
             m=0, ef_construct=plan.BUILD_EFFORT, full_scan_threshold=full_scan_kb, payload_m=plan.LINKS
         ),
         optimizers=EdgeOptimizersConfig(indexing_threshold=full_scan_kb),
         wal_enabled=True,
     )
+
+
+def _vectors(dimension: int) -> tuple[dict[str, EdgeVectorParams], dict[str, EdgeSparseVectorParams]]:
+    dense = {name: EdgeVectorParams(dimension, Distance.Cosine) for name in plan.DENSE}
+    return dense, {plan.WORDS: EdgeSparseVectorParams(modifier=Modifier.Idf)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
 from itertools import groupby
 from math import isfinite
 from typing import Protocol
@@ -13,9 +14,9 @@ from uuid import UUID, uuid5
 from domain.memory.ports import IndexQuery, Point, Space, Tenant, Vector
 from persistence.qdrant.bm25 import Sparse
 
-TEXT, WINDOW, BM25, BM25_WINDOW = "text", "window", "bm25", "bm25_window"
-"""The vectors of a point: meaning and words, of the text alone and with the turn before it."""
-DENSE, SPARSE = (TEXT, WINDOW), (BM25, BM25_WINDOW)
+TEXT, WINDOW, WORDS = "text", "window", "words"
+"""The vectors of a point: the meaning of its text alone and with the turn before it, and the words of both."""
+DENSE = (TEXT, WINDOW)
 MIN_DEPTH = 50
 """How far down each ranking counts at least: what is far down in one may be high up in another."""
 LINKS, BUILD_EFFORT = 16, 128
@@ -25,6 +26,8 @@ SEARCH_S = 0.3
 WRITE_S = 30.0
 CHUNK = 32
 """Points in one call: searches come in between, and 32 take the engine some 10 ms."""
+TERM_BYTES = 4
+"""Of the number of a word, in the engine as in what weighs words."""
 _POINTS = UUID("6f1c9a52-5d0e-4c1b-9a43-0b6f7f0c2f1e")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -134,15 +137,25 @@ def by_version(points: Sequence[Point]) -> Iterator[tuple[int, Sequence[Point]]]
         yield version, list(group)
 
 
-def vectors(point: Point, words: Words) -> Mapping[str, Vector | Sparse]:
+def vectors(tenant: Tenant, point: Point, words: Words) -> Mapping[str, Vector | Sparse]:
     """The vectors of a point, without those that say nothing."""
+    text, window = words.document(point.text), words.document(point.window_text)
     named: dict[str, Vector | Sparse] = {
         TEXT: point.dense,
         WINDOW: point.window,
-        BM25: words.document(point.text),
-        BM25_WINDOW: words.document(point.window_text),
+        WORDS: {**own_terms(tenant, TEXT, text), **own_terms(tenant, WINDOW, window)},
     }
     return {name: vector for name, vector in named.items() if vector}
+
+
+def own_terms(tenant: Tenant, part: str, weighed: Sparse) -> Sparse:
+    """Number the words of a text or a window as nobody else's are.
+
+    The engine keeps a list of points for each number. So it walks through the tenant's own points only, and
+    through none twice; where lists meet by chance, the filter parts them.
+    """
+    own = int.from_bytes(blake2b(f"{tenant.key}:{part}".encode(), digest_size=TERM_BYTES).digest())
+    return {term ^ own: weight for term, weight in weighed.items()}
 
 
 def payload(tenant: Tenant, point: Point) -> Mapping[str, str | int]:
@@ -188,8 +201,9 @@ def _rankings(tenant: Tenant, query: IndexQuery, words: Sparse) -> Iterator[Rank
     for vector in DENSE:
         yield Ranking(vector, query.dense, where, limit, exact=query.exact)
     if words:
-        for vector in SPARSE:
-            yield Ranking(vector, words, where, limit, corpus=Where(tenant), exact=query.exact)
+        for part in DENSE:
+            terms = own_terms(tenant, part, words)
+            yield Ranking(WORDS, terms, where, limit, corpus=Where(tenant), exact=query.exact)
 
 
 def _conditions(query: IndexQuery) -> Iterator[Condition]:

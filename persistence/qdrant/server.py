@@ -36,11 +36,14 @@ def collection(*, dimension: int) -> Mapping[str, Any]:
         "vectors_config": {
             name: models.VectorParams(size=dimension, distance=models.Distance.COSINE) for name in plan.DENSE
         },
-        "sparse_vectors_config": {
-            name: models.SparseVectorParams(modifier=models.Modifier.IDF) for name in plan.SPARSE
-        },
+        "sparse_vectors_config": {plan.WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)},
         "hnsw_config": models.HnswConfigDiff(m=0, payload_m=plan.LINKS, ef_construct=plan.BUILD_EFFORT),
     }
+
+
+def has_current_vectors(of: models.CollectionParams) -> bool:
+    """Whether a collection was not made by an earlier version, whose points have other vectors."""
+    return set(of.sparse_vectors or ()) == {plan.WORDS}
 
 
 def request(ranking: Ranking) -> models.QueryRequest:
@@ -61,7 +64,7 @@ def points(tenant: Tenant, given: Sequence[Point], words: Words) -> list[models.
     return [
         models.PointStruct(
             id=str(plan.point_id(tenant, each.memory_id)),
-            vector={name: _vector(vector) for name, vector in plan.vectors(each, words).items()},
+            vector={name: _vector(vector) for name, vector in plan.vectors(tenant, each, words).items()},
             payload=dict(plan.payload(tenant, each)),
         )
         for each in given

@@ -62,12 +62,14 @@ class ServerMemoryIndex:
 
     async def has(self, space: Space) -> bool:
         async with self._within(self._write_s):
-            return await self._client.collection_exists(space.name)
+            return await self._is_current(space)
 
     async def open(self, space: Space) -> bool:
         async with self._within(self._write_s):
-            there = await self._client.collection_exists(space.name)
+            there = await self._is_current(space)
             if not there:
+                if await self._client.collection_exists(space.name):
+                    await self._client.delete_collection(space.name)
                 await self._client.create_collection(
                     space.name, **server.collection(dimension=space.dimension)
                 )
@@ -122,6 +124,13 @@ class ServerMemoryIndex:
     async def remove(self, space: Space) -> None:
         async with self._within(self._write_s):
             await self._client.delete_collection(space.name)
+
+    async def _is_current(self, space: Space) -> bool:
+        """Whether a collection is there whose points have the vectors of this version."""
+        if not await self._client.collection_exists(space.name):
+            return False
+        there = (await self._client.get_collection(space.name)).config.params
+        return server.has_current_vectors(there)
 
     async def _delete(self, space: Space, of: plan.Where) -> None:
         async with self._within(self._write_s):

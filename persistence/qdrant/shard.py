@@ -58,7 +58,7 @@ class Shard:
             raise IndexUnavailable("The memory index has to be opened first, and told everything anew.")
         # damage can end the process instead of raising an error, so an attempt leaves a trace
         crashes.write_text(str(_count(crashes) + 1))
-        shard = cls(_loaded(folder), folder, dimension=dimension, words=words)
+        shard = cls(_loaded(folder, dimension), folder, dimension=dimension, words=words)
         crashes.unlink()
         return shard
 
@@ -101,7 +101,9 @@ class Shard:
             IndexUnavailable: It can't be opened.
         """
         (folder / UNOPTIMISED).write_text("0")
-        return type(self)(_loaded(folder), folder, dimension=self.dimension, words=self._words)
+        return type(self)(
+            _loaded(folder, self.dimension), folder, dimension=self.dimension, words=self._words
+        )
 
     def upsert(self, tenant: Tenant, points: Sequence[Point]) -> None:
         """Store points; what is there at the same or a later version stays."""
@@ -176,9 +178,9 @@ def _scores(found: Sequence[ScoredPoint]) -> Scores:
     return {cast("UUID", each.id): each.score for each in found}
 
 
-def _loaded(folder: Path) -> EdgeShard:
+def _loaded(folder: Path, dimension: int) -> EdgeShard:
     try:
-        shard = EdgeShard.load(str(folder))
+        shard = edge.load(folder, dimension=dimension)
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as problem:  # a panic of the engine is no Exception

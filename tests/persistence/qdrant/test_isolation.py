@@ -10,7 +10,7 @@ import pytest
 
 from domain.memory.ports import IndexHit, IndexQuery, IsolationViolation, Point, Tenant
 from persistence.qdrant import edge, plan
-from persistence.qdrant.bm25 import Bm25
+from persistence.qdrant.bm25 import Bm25, Sparse
 from persistence.qdrant.plan import Ranking, Where
 from persistence.qdrant.shard import Shard
 from tests.persistence.qdrant.points import SPACE, Chance, a_point, a_query, a_tenant, unit
@@ -124,10 +124,10 @@ def _in_likeness() -> tuple[str, Callable[..., object]]:
 PLACES: Mapping[str, tuple[str, Callable[..., object]]] = {
     "text": _in_ranking(0, "where"),
     "window": _in_ranking(1, "where"),
-    "bm25": _in_ranking(2, "where"),
-    "bm25_window": _in_ranking(3, "where"),
-    "corpus of bm25": _in_ranking(2, "corpus"),
-    "corpus of bm25_window": _in_ranking(3, "corpus"),
+    "words of the text": _in_ranking(2, "where"),
+    "words of the window": _in_ranking(3, "where"),
+    "corpus of the text": _in_ranking(2, "corpus"),
+    "corpus of the window": _in_ranking(3, "corpus"),
     "alike": _in_likeness(),
     "all": _in_filter("all_of"),
     "these": _in_filter("these"),
@@ -167,18 +167,24 @@ def _everything(shard: Shard, tenant: Tenant) -> list[IndexHit]:
     return list(shard.search(tenant, a_query("piano coffee", unit(1.0), limit=99)))
 
 
+def _shared_terms(tenant: Tenant, part: str, weighed: Sparse) -> Sparse:
+    """Other numbers for windows than for texts, and the same for all tenants."""
+    return {term ^ len(part): weight for term, weight in weighed.items()}
+
+
 @pytest.fixture
-def _ids_collide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away the first defence, so that the second shows: points of the same memory id are the same."""
+def _numbers_collide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away the first defences, so that the last shows: points of a memory id and of a word are everyone's."""
     monkeypatch.setattr(plan, "point_id", lambda tenant, memory_id: memory_id)
+    monkeypatch.setattr(plan, "own_terms", _shared_terms)
 
 
-@pytest.mark.usefixtures("_ids_collide")
-def test_a_tenant_is_isolated_even_when_ids_collide(shard: Shard) -> None:
+@pytest.mark.usefixtures("_numbers_collide")
+def test_a_tenant_is_isolated_even_when_ids_and_words_collide(shard: Shard) -> None:
     _assert_isolated(shard, a_tenant())
 
 
-@pytest.mark.usefixtures("_ids_collide")
+@pytest.mark.usefixtures("_numbers_collide")
 @pytest.mark.parametrize("place", PLACES)
 def test_a_filter_that_is_missing_anywhere_shows(
     shard: Shard, monkeypatch: pytest.MonkeyPatch, place: str

@@ -1,6 +1,7 @@
 """What is asked of the engine: nothing without the tenant, for any query."""
 
 from dataclasses import replace
+from typing import cast
 from uuid import uuid4
 
 import pytest
@@ -10,9 +11,9 @@ from hypothesis import strategies as st
 from domain.memory.entities import MemoryKind
 from domain.memory.ports import IndexQuery
 from persistence.qdrant import edge, plan
-from persistence.qdrant.bm25 import Bm25
+from persistence.qdrant.bm25 import Bm25, Sparse
 from persistence.qdrant.plan import Equals
-from tests.persistence.qdrant.points import START, Chance, a_query, a_tenant, unit
+from tests.persistence.qdrant.points import START, Chance, a_point, a_query, a_tenant, unit
 from tests.persistence.qdrant.scoped import assert_scoped, is_sparse
 from tests.soak import SOAK
 
@@ -85,6 +86,28 @@ def test_ids_of_points_differ_between_tenants_and_memories_only() -> None:
     assert plan.point_id(one, memory) == plan.point_id(replace(one), memory)
     assert len({plan.point_id(each, memory) for each in (one, *others)}) == 5
     assert plan.point_id(one, uuid4()) != plan.point_id(one, memory)
+
+
+@given(text=st.text(), window=st.text())
+def test_words_keep_their_weights_under_numbers_of_their_own(text: str, window: str) -> None:
+    tenant, point = a_tenant(), a_point(text, window_text=window)
+
+    stored = cast("Sparse", plan.vectors(tenant, point, WORDS).get(plan.WORDS, {}))
+
+    expected = [WORDS.document(text), WORDS.document(window)]
+    assert sorted(stored.values()) == sorted(weight for each in expected for weight in each.values())
+    assert all(0 <= term < 2**32 for term in stored)
+
+
+def test_no_two_tenants_share_the_lists_of_their_words() -> None:
+    common = dict.fromkeys(range(1_000), 1.0)
+    one, other = a_tenant(), a_tenant()
+
+    lists = [set(plan.own_terms(each, part, common)) for each in (one, other) for part in plan.DENSE]
+
+    assert [len(each) for each in lists] == [1_000] * 4
+    assert len(set().union(*lists)) > 3_900
+    assert plan.own_terms(one, plan.TEXT, common) == plan.own_terms(replace(one), plan.TEXT, common)
 
 
 def test_a_query_without_words_asks_for_no_words() -> None:

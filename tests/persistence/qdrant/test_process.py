@@ -12,8 +12,10 @@ from uuid import UUID
 
 import psutil
 import pytest
+from qdrant_edge import Distance, EdgeConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, Modifier
 
 from domain.memory.ports import IndexUnavailable, IsolationViolation, Tenant
+from persistence.qdrant import plan
 from persistence.qdrant.edge_index import EdgeMemoryIndex
 from persistence.qdrant.process import IndexHeld, IndexProcess
 from persistence.qdrant.silence import Silence
@@ -260,6 +262,24 @@ async def test_a_damaged_shard_is_moved_aside_and_made_anew(
         assert await index.count(SPACE) == 0
         await index.upsert(SPACE, tenant, [a_point()])
         assert await index.count(SPACE) == 1
+
+    assert len(_damaged(tmp_path)) == 1
+
+
+async def test_a_shard_of_an_earlier_version_is_moved_aside_and_made_anew(
+    tmp_path: Path, tenant: Tenant
+) -> None:
+    dense = {name: EdgeVectorParams(SPACE.dimension, Distance.Cosine) for name in plan.DENSE}
+    config = EdgeConfig(dense, {"bm25": EdgeSparseVectorParams(modifier=Modifier.Idf)})
+    (tmp_path / SPACE.name).mkdir()
+    EdgeShard.create(str(tmp_path / SPACE.name), config).close()
+
+    async with IndexProcess(tmp_path) as process:
+        index = index_of(process)
+        assert not await index.has(SPACE)
+        assert await index.open(SPACE) is False
+        await index.upsert(SPACE, tenant, [a_point()])
+        assert await stored(index, tenant)
 
     assert len(_damaged(tmp_path)) == 1
 

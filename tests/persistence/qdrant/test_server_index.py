@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from qdrant_client import AsyncQdrantClient
+from qdrant_client import AsyncQdrantClient, models
 
 from domain.memory.ports import IndexUnavailable, IsolationViolation, Tenant
 from persistence.qdrant import plan, server
@@ -145,6 +145,23 @@ def test_no_query_of_many_is_without_the_tenant() -> None:
         for ranking in plan.search(tenant, chance.query(), WORDS):
             sent = server.request(ranking).model_dump(exclude_none=True)
             assert _scopes(sent) == [tenant.key] * (1 if ranking.corpus is None else 2)
+
+
+@pytest.mark.filterwarnings("ignore:.*[Ll]ocal.*:UserWarning")
+async def test_a_collection_of_an_earlier_version_is_made_anew(tenant: Tenant) -> None:
+    client = AsyncQdrantClient(":memory:")
+    earlier = dict(server.collection(dimension=SPACE.dimension))
+    earlier["sparse_vectors_config"] = {"bm25": models.SparseVectorParams(modifier=models.Modifier.IDF)}
+    await client.create_collection(SPACE.name, **earlier)
+    index = ServerMemoryIndex(client, on_violation=never)
+
+    assert not await index.has(SPACE)
+    assert await index.open(SPACE) is False
+    await index.upsert(SPACE, tenant, [a_point()])
+
+    assert await index.open(SPACE) is True
+    assert await index.count(SPACE, tenant) == 1
+    await client.close()
 
 
 async def test_what_belongs_to_somebody_else_is_not_returned(tenant: Tenant) -> None:
