@@ -51,7 +51,8 @@ _ALL = sa.select(
     elapsed(t.c.asked_at, t.c.ready_at),
     elapsed(t.c.retired_at, now()),
 ).order_by(t.c.generation)
-_WAITING = sa.select(sa.func.count()).select_from(outbox)
+_WAITED_FOR = outbox.c.refused.is_(False)
+_WAITING = sa.select(sa.func.count()).select_from(outbox).where(_WAITED_FOR)
 _ONE = sa.update(t).where(t.c.generation == sa.bindparam("number"))
 _RETIRE = _ONE.where(t.c.ready_at.is_(None), t.c.retired_at.is_(None)).values(retired_at=now(), position="")
 _SAME_BEGINNING = _ONE.where(t.c.beginnings == sa.bindparam("begun"))
@@ -65,7 +66,7 @@ _BEGIN = _SAME_BEGINNING.values(
 _AS_READ = _SAME_BEGINNING.where(t.c.position == sa.bindparam("read"), t.c.told_at.is_(None))
 _MOVE = _AS_READ.values(position=sa.bindparam("reached"), told=t.c.told + sa.bindparam("more"))
 _TOLD_ALL = _AS_READ.values(told_at=now(), position="")
-_UNHEARD = sa.select(outbox.c.memory_id).where(outbox.c.created_at <= t.c.told_at).correlate(t)
+_UNHEARD = sa.select(outbox.c.memory_id).where(_WAITED_FOR, outbox.c.created_at <= t.c.told_at).correlate(t)
 _SWITCH = _ONE.where(
     t.c.told_at.is_not(None), t.c.ready_at.is_(None), t.c.retired_at.is_(None), ~_UNHEARD.exists()
 ).values(ready_at=now(), problem=None)

@@ -205,7 +205,7 @@ _DUE = (
     .values(due_at=after(sa.bindparam("lease", type_=sa.Double)))
     .returning(outbox.c.user_id, outbox.c.project_id, outbox.c.agent_id, outbox.c.memory_id, outbox.c.change)
 )
-_LAG = sa.select(elapsed(sa.func.min(outbox.c.created_at), now()))
+_LAG = sa.select(elapsed(sa.func.min(outbox.c.created_at), now())).where(outbox.c.refused.is_(False))
 
 
 class Unowned:

@@ -33,6 +33,10 @@ class EmbeddingFailed(CodeLabError):
     """No vectors came, or not such as the space has; the message says why in a user's words."""
 
 
+class TextRefused(EmbeddingFailed):
+    """The embedder answers, but never takes one of these texts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tenant:
     """Whose memories: one agent's. Made from a scope and a project of it, never from what a client says."""
@@ -179,6 +183,7 @@ class Embedder(Protocol):
 
         Raises:
             EmbeddingFailed: also when a vector has another dimension; there are no stand-ins.
+            TextRefused: one of the texts is never taken; which one shows when they come one by one.
         """
 
 
@@ -213,7 +218,7 @@ class Outbox(Protocol):
         """Take what is due, oldest first; nobody else gets it before the lease is over."""
 
     async def lag_s(self) -> float:
-        """The age of what waits longest, in seconds; 0 when nothing waits."""
+        """The age of what waits longest, in seconds; 0 when nothing waits. What was refused is not waited for."""
 
 
 class Tenants(Protocol):
@@ -288,3 +293,9 @@ class MemoryRows(Protocol):
 
     def postpone(self, keys: Sequence[OutboxKey], *, problem: str | None, retry_s: float) -> None:
         """The index has not heard: keep the keys for later, and say why at their memories, if they can't be found."""
+
+    def refuse(self, keys: Sequence[OutboxKey], *, problems: Mapping[UUID, str], retry_s: float) -> None:
+        """An embedder does not take these texts: keep the keys, but let nothing wait for them.
+
+        `problems` are those memories that can't be found for it, and why.
+        """

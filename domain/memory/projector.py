@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from uuid import UUID
@@ -21,6 +21,7 @@ from domain.memory.ports import (
     EmbeddingFailed,
     IndexUnavailable,
     MemoryIndex,
+    MemoryRows,
     Outbox,
     OutboxKey,
     Tenant,
@@ -44,17 +45,25 @@ POLL_S = 1.0
 """How often to look without having been told."""
 RETRY_S = 5.0
 """When to try again what the index did not hear."""
+REFUSED_RETRY_S = 300.0
+"""When to offer a text again that an embedder does not take: another model may answer under its name by then."""
 NEIGHBOURS = 4
 """How many of the nearest memories a new one is compared with."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    """Why keys are kept for later, whether searches find what they name all the same, and the vectors by which."""
+    """What became of a group of keys.
+
+    `problem` is why all of them are kept for later, `refused` why some are that nothing waits for. Searches
+    find what the keys name if `is_found`, but for what is `unfound`; `vectors` are those by which.
+    """
 
     problem: str | None = None
     is_found: bool = False
     vectors: Mapping[UUID, Vector] = field(default_factory=dict)
+    refused: Mapping[UUID, str] = field(default_factory=dict)
+    unfound: Collection[UUID] = ()
 
 
 class Projector:
@@ -163,47 +172,57 @@ class Projector:
             self._lost = True
             self._reindex.forget()
             heard = _Heard(error.message)
-        indexed = {memory.id: memory.version for memory in memories.values()}
-
-        def note(tx: UserTx) -> None:
-            rows = tx.project(project_id).memories
-            if heard.is_found:
-                rows.settle(() if heard.problem else keys, indexed=indexed)
-            if heard.problem:
-                why = None if heard.is_found else heard.problem
-                rows.postpone(keys, problem=why, retry_s=self._retry_s)
-
-        await scope.write(note)
+        indexed = {it.id: it.version for it in memories.values() if it.id not in heard.unfound}
+        await scope.write(lambda tx: self._note(tx.project(project_id).memories, keys, indexed, heard))
         for memory in memories.values():
             if memory.id in heard.vectors and not memory.indexed_version:
                 await self._merge(scope, living[0], memory, heard.vectors[memory.id])
+
+    def _note(
+        self, rows: MemoryRows, keys: Sequence[OutboxKey], indexed: Mapping[UUID, int], heard: _Heard
+    ) -> None:
+        refused = [key for key in keys if key.memory_id in heard.refused]
+        if heard.is_found:
+            done = [key for key in keys if key not in refused]
+            rows.settle(() if heard.problem else done, indexed=indexed)
+        if heard.problem:
+            why = None if heard.is_found else heard.problem
+            rows.postpone(keys, problem=why, retry_s=self._retry_s)
+        elif refused:
+            problems = {memory_id: heard.refused[memory_id] for memory_id in heard.unfound}
+            rows.refuse(refused, problems=problems, retry_s=REFUSED_RETRY_S)
 
     async def _tell(
         self, living: Sequence[Served], keys: Sequence[OutboxKey], memories: Mapping[UUID, Memory]
     ) -> _Heard:
         """Tell what serves, then what follows it; where the model of the former fails, the latter is enough."""
         serving, *following = living
-        try:
-            heard = _Heard(is_found=True, vectors=await store(self._index, serving, keys, memories))
-        except EmbeddingFailed as error:
-            heard = _Heard(error.message)
+        heard = await self._told(serving, keys, memories)
         for it in following:
-            problem = await self._follow(it, keys, memories)
-            heard = replace(heard, problem=problem, is_found=heard.is_found or not problem)
+            later = await self._follow(it, keys, memories)
+            unfound = [it for it in later.refused if not heard.is_found or it in heard.unfound]
+            is_found = heard.is_found or later.is_found
+            heard = replace(later, vectors=heard.vectors, is_found=is_found, unfound=unfound)
         return heard
+
+    async def _told(self, to: Served, keys: Sequence[OutboxKey], memories: Mapping[UUID, Memory]) -> _Heard:
+        try:
+            stored = await store(self._index, to, keys, memories)
+        except EmbeddingFailed as error:
+            return _Heard(error.message)
+        return _Heard(
+            is_found=True, vectors=stored.vectors, refused=stored.refused, unfound=tuple(stored.refused)
+        )
 
     async def _follow(
         self, following: Served, keys: Sequence[OutboxKey], memories: Mapping[UUID, Memory]
-    ) -> str | None:
-        """Tell the collection that is being filled; why it has not heard, which is noted at it too."""
-        collection, problem = following.collection, None
-        try:
-            await store(self._index, following, keys, memories)
-        except EmbeddingFailed as error:
-            problem = error.message
-        if problem != collection.problem:
-            await self._collections.write(lambda rows: rows.fails(collection.generation, problem))
-        return problem
+    ) -> _Heard:
+        """Tell the collection that is being filled; why it has not heard is noted at it too."""
+        collection = following.collection
+        heard = await self._told(following, keys, memories)
+        if heard.problem != collection.problem:
+            await self._collections.write(lambda rows: rows.fails(collection.generation, heard.problem))
+        return heard
 
     async def _merge(self, scope: UserScope, serving: Served, memory: Memory, dense: Vector) -> None:
         """Let a new memory count for an older one that says the same."""

@@ -7,7 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
-from domain.memory.ports import EmbeddingFailed, Space, Vector
+from domain.memory.ports import EmbeddingFailed, Space, TextRefused, Vector
 from domain.models.ports import ModelProblem, ModelProblemKind
 from domain.ports import Clock
 from integrations.embeddings.settings import EmbeddingSettings
@@ -28,6 +28,10 @@ _TRIED_AGAIN = frozenset(
         ModelProblemKind.TIMED_OUT,
     }
 )
+_NOT_TAKEN = frozenset({ModelProblemKind.TOO_LONG, ModelProblemKind.BAD_REQUEST})
+SHORTEST = 250
+"""Characters: what is refused in this length is not refused for its length."""
+_ANY_TEXT = "text"
 _SAID = {
     ModelProblemKind.TIMED_OUT: "The embedding model did not answer in time.",
     ModelProblemKind.TOO_LONG: "The text is too long for the embedding model.",
@@ -80,8 +84,11 @@ class OpenAiEmbedder:
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         """One vector for each text, in order; what came before a failure is not asked for again.
 
+        A text that is too long for the model is compared by its beginning.
+
         Raises:
-            EmbeddingFailed: also when a vector has another dimension or is missing.
+            EmbeddingFailed: also when a vector has another dimension or is missing. TextRefused: the model answers, but
+                takes one of the texts in no length.
         """
         _check_sendable(texts)
         vectors = self._cache.find(texts)
@@ -112,7 +119,42 @@ class OpenAiEmbedder:
         return {text: vector for task in tasks for text, vector in task.result().items()}
 
     async def _batch(self, client: EmbeddingClient, texts: Sequence[str], deadline: float) -> dict[str, Kept]:
-        """One request's vectors, tried again while that makes sense; backing off keeps its place in the queue."""
+        """The vectors of one request; of one for each text, where the model does not take them together."""
+        try:
+            return await self._request(client, texts, deadline)
+        except TextRefused:
+            if len(texts) > 1:
+                found = [await self._batch(client, [text], deadline) for text in texts]
+                return {text: vector for each in found for text, vector in each.items()}
+            return {texts[0]: await self._of_beginning(client, texts[0], deadline)}
+
+    async def _of_beginning(self, client: EmbeddingClient, text: str, deadline: float) -> Kept:
+        """The vector of as much of a text's beginning as the model takes: not all say that a text is too long.
+
+        Raises:
+            TextRefused: it takes none. EmbeddingFailed: it takes no text at all.
+        """
+        beginning = text[: len(text) // 2]
+        if len(beginning) < SHORTEST:
+            await self._request(client, [_ANY_TEXT], deadline, otherwise=EmbeddingFailed)
+            raise TextRefused("The embedding model does not take this text.")
+        vector = (await self._batch(client, [beginning], deadline))[beginning]
+        self._cache.keep(text, vector)
+        return vector
+
+    async def _request(
+        self,
+        client: EmbeddingClient,
+        texts: Sequence[str],
+        deadline: float,
+        *,
+        otherwise: type[EmbeddingFailed] = TextRefused,
+    ) -> dict[str, Kept]:
+        """One request's vectors, tried again while that makes sense; backing off keeps its place in the queue.
+
+        Raises:
+            EmbeddingFailed: there are none; `otherwise` where the model answers and does not take these texts.
+        """
         async with self._requests:
             attempt = 1
             while True:
@@ -121,7 +163,8 @@ class OpenAiEmbedder:
                 except ModelProblem as problem:
                     wait_s = self._wait_s(problem, attempt)
                     if wait_s is None or _now() + wait_s >= deadline:
-                        raise EmbeddingFailed(_SAID.get(problem.kind, problem.message)) from None
+                        failure = otherwise if problem.kind in _NOT_TAKEN else EmbeddingFailed
+                        raise failure(_SAID.get(problem.kind, problem.message)) from None
                 await self._sleep(wait_s)
                 attempt += 1
 
@@ -179,9 +222,9 @@ def _check_sendable(texts: Sequence[str]) -> None:
     """Refuse what would fail, and its whole batch with it."""
     for text in texts:
         if not text.strip():
-            raise EmbeddingFailed("A blank text has nothing to be found by.")
+            raise TextRefused("A blank text has nothing to be found by.")
         if any("\ud800" <= character <= "\udfff" for character in text):
-            raise EmbeddingFailed("The text holds characters that are no valid text.")
+            raise TextRefused("The text holds characters that are no valid text.")
 
 
 def _now() -> float:

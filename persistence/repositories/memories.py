@@ -135,6 +135,7 @@ _HERE = select(t.c.id, source=_PLACE).where(
 _UNHEARD = update(t).where(t.c.id.in_(any_of("ids"))).values(indexed_version=0)
 _INDEXED = update(t).where(_ONE).values(indexed_version=param("heard"), problem=None)
 _PROBLEM = update(t).where(t.c.id.in_(any_of("ids"))).values(problem=param("why"))
+_REFUSED = update(t).where(_ONE).values(problem=param("why"), indexed_version=0)
 
 
 class SqlMemories:
@@ -244,6 +245,11 @@ class SqlMemories:
         self._outbox.postpone(keys, retry_s=retry_s)
         if problem is not None and (ids := [key.memory_id for key in keys]):
             self._rows.run(_PROBLEM, ids=ids, why=problem)
+
+    def refuse(self, keys: Sequence[OutboxKey], *, problems: Mapping[UUID, str], retry_s: float) -> None:
+        self._outbox.postpone(keys, retry_s=retry_s, refused=True)
+        for memory_id, problem in problems.items():
+            self._rows.run(_REFUSED, id=memory_id, why=problem)
 
     def _tell(self, changed: Iterable[Row]) -> int:
         told = [(row[0], row[1]) for row in changed]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
+
 from persistence.statements import after, any_of, delete, inserting, now, param, seconds, select, update
 from persistence.tables.agents import agents
 from persistence.tables.memory import outbox as t
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 _MORE = (
     update(t)
     .where(t.c.memory_id.in_(any_of("ids")))
-    .values(change=t.c.change + 1, due_at=now(), attempts=0)
+    .values(change=t.c.change + 1, due_at=now(), attempts=0, refused=False)
     .returning(t.c.memory_id)
 )
 _INSERT = inserting(t, due_at=now())
@@ -27,7 +29,7 @@ _SETTLED = delete(t).where(t.c.memory_id == param("id"), t.c.change == param("re
 _LATER = (
     update(t)
     .where(t.c.memory_id == param("id"), t.c.change == param("read"))
-    .values(due_at=after(seconds("retry")), attempts=t.c.attempts + 1)
+    .values(due_at=after(seconds("retry")), attempts=t.c.attempts + 1, refused=param("refused", sa.Boolean))
 )
 
 
@@ -46,7 +48,7 @@ class SqlOutbox:
             return
         told = {row[0] for row in self._rows.all(_MORE, ids=[memory_id for memory_id, _ in changed])}
         new = [
-            {"memory_id": memory_id, "agent_id": agent_id, "change": 1, "attempts": 0}
+            {"memory_id": memory_id, "agent_id": agent_id, "change": 1, "attempts": 0, "refused": False}
             for memory_id, agent_id in changed
             if memory_id not in told
         ]
@@ -64,7 +66,7 @@ class SqlOutbox:
         for key in done:
             self._rows.run(_SETTLED, id=key.memory_id, read=key.change)
 
-    def postpone(self, keys: Sequence[OutboxKey], *, retry_s: float) -> None:
-        """Keep for later."""
+    def postpone(self, keys: Sequence[OutboxKey], *, retry_s: float, refused: bool = False) -> None:
+        """Keep for later; for what was refused nothing waits meanwhile."""
         for key in keys:
-            self._rows.run(_LATER, id=key.memory_id, read=key.change, retry=retry_s)
+            self._rows.run(_LATER, id=key.memory_id, read=key.change, retry=retry_s, refused=refused)

@@ -69,7 +69,8 @@ class OutboxRow(SQLModel, table=True):
     """Something that the index must hear of: a memory, or (`memory_id` is the agent's) that an agent is gone.
 
     It names no other row by a foreign key: it must outlive what it tells of. `change` rises when there is
-    more to tell; who has told the index removes the row only at the change that they read.
+    more to tell; who has told the index removes the row only at the change that they read. What is `refused`
+    is a text that an embedder does not take: it is offered again now and then, and nothing waits for it.
     """
 
     __tablename__ = "outbox"
@@ -80,6 +81,7 @@ class OutboxRow(SQLModel, table=True):
     agent_id: UUID = uuid()
     change: int = integer(default=1)
     attempts: int = integer(default=0)
+    refused: bool = flag(default=False)
     due_at: datetime = time()
     created_at: datetime = time()
 

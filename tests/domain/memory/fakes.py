@@ -20,6 +20,7 @@ from domain.memory.ports import (
     Point,
     Space,
     Tenant,
+    TextRefused,
     Vector,
 )
 
@@ -33,11 +34,15 @@ class WordEmbedder:
         self.space = Space(model, DIMENSION)
         self.label = model
         self.problem: str | None = None
+        self.never: str | None = None
+        """A word: texts with it are refused."""
         self.asked: list[str] = []
 
     async def embed(self, texts: Sequence[str]) -> Sequence[Vector]:
         if self.problem is not None:
             raise EmbeddingFailed(self.problem)
+        if self.never is not None and any(self.never in text for text in texts):
+            raise TextRefused(f"The model {self.label} does not take this text.")
         self.asked += texts
         return [_vector(text, salt=self.label) for text in texts]
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from domain.memory.ports import EmbeddingFailed, Space
+from domain.memory.ports import EmbeddingFailed, Space, TextRefused
 from integrations.embeddings.openai import OpenAiEmbedder
 from integrations.embeddings.settings import EmbeddingSettings
 from integrations.models.settings import OpenAiSettings
@@ -164,7 +164,7 @@ async def test_the_cache_forgets_what_was_not_used_for_the_longest_time() -> Non
 
 async def test_what_came_before_a_failure_is_not_asked_for_again() -> None:
     async with (
-        EmbeddingServer(vectors, fails(400), vectors) as server,
+        EmbeddingServer(vectors, fails(401), vectors) as server,
         _embedder(server.base_url, batch_texts=1, max_requests=1) as embedder,
     ):
         with pytest.raises(EmbeddingFailed):
@@ -223,13 +223,59 @@ async def test_a_wait_beyond_the_total_time_is_not_begun() -> None:
 
 @pytest.mark.parametrize(
     ("status", "told"),
-    [(400, "does not accept"), (401, "OPENAI_API_KEY"), (404, "no model named"), (413, "too long")],
+    [(401, "OPENAI_API_KEY"), (404, "no model named")],
 )
 async def test_a_refusal_is_told_at_once(status: int, told: str) -> None:
     failure, server = await _failure(fails(status))
 
     assert len(server.requests) == 1
     assert told in failure.message
+
+
+@pytest.mark.parametrize(("status", "told"), [(400, "does not accept"), (413, "too long")])
+async def test_an_endpoint_that_refuses_any_text_is_not_asked_for_each(status: int, told: str) -> None:
+    failure, server = await _failure(fails(status), texts=tuple(f"{PRIVATE} {n}" for n in range(60)))
+
+    assert not isinstance(failure, TextRefused)
+    assert told in failure.message
+    assert [len(each["input"]) for each in server.requests] == [60, 1, 1]
+    assert PRIVATE not in server.asked[-1]
+
+
+def _takes(limit: int, *, never: str = "\0", status: int = 400) -> Reply:
+    """Takes texts of up to so many characters, and never one with a word."""
+    refuses = fails(status)
+    return lambda request: (
+        refuses if any(len(each) > limit or never in each for each in request["input"]) else vectors
+    )(request)
+
+
+@pytest.mark.parametrize("status", [400, 413])
+async def test_a_text_that_is_too_long_is_compared_by_its_beginning(status: int) -> None:
+    long = "".join(f"{number:05d} " for number in range(1_000))
+    async with (
+        EmbeddingServer(_takes(2_000, status=status)) as server,
+        _embedder(server.base_url) as embedder,
+    ):
+        short, first, again = [await embedder.embed([text]) for text in ("short", long, long)]
+        together = await embedder.embed(["short", long, "another"])
+
+    assert first == again == [together[1]]
+    assert together[0] == short[0]
+    sent = numbers_of(long[:1_500])
+    assert first[0] == pytest.approx([number / math.hypot(*sent) for number in sent], rel=1e-6)
+    assert [len(each) for each in server.asked] == [5, 6_000, 3_000, 1_500, 7]
+
+
+async def test_one_text_that_is_never_taken_keeps_no_other_from_its_vector() -> None:
+    async with EmbeddingServer(_takes(9_000, never="odd")) as server, _embedder(server.base_url) as embedder:
+        with pytest.raises(TextRefused) as caught:
+            await embedder.embed(["one", "odd " * 500, "two"])
+        for text in ("one", "two"):
+            assert await embedder.embed([text])
+
+    assert "does not take this text" in caught.value.message
+    assert len(server.requests) < 10
 
 
 async def test_silence_is_cut_and_tried_again() -> None:
