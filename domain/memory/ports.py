@@ -259,7 +259,7 @@ class MemoryRows(Protocol):
         """Note that an answer used these."""
 
     def forget(self, ids: Collection[UUID]) -> int:
-        """Remove for good; returns how many there were."""
+        """Remove for good; returns how many there were. What they had replaced stands again, here and below."""
 
     def forget_messages(self, message_ids: Collection[UUID]) -> int:
         """Remove what was learned from messages."""

@@ -14,6 +14,7 @@ from domain.pages import Page, PageRequest
 from persistence.repositories.containing import containing
 from persistence.repositories.outbox import SqlOutbox
 from persistence.repositories.paging import keyset_page
+from persistence.repositories.superseding import Superseding
 from persistence.statements import any_of, delete, inserting, join, now, param, select, update
 from persistence.tables.agents import agents
 from persistence.tables.memory import memories as t
@@ -97,23 +98,13 @@ _EDIT = (
     .returning(*_HEARD)
 )
 _PIN = update(t).where(_ONE).values(pinned=param("pinned")).returning(t.c.id)
-_SUPERSEDE = (
-    update(t)
-    .where(
-        _AGENT,
-        t.c.subject == param("subject"),
-        t.c.id != param("by"),
-        t.c.superseded_by.is_(None),
-    )
-    .values(**_CHANGED, superseded_by=param("by"))
-    .returning(*_HEARD)
-)
 _MERGED = delete(t).where(_ONE).returning(*_HEARD, t.c.occurrences)
 _COUNT_FOR_BOTH = update(t).where(t.c.id == param("into")).values(occurrences=t.c.occurrences + param("more"))
 _USED = update(t).where(t.c.id.in_(any_of("ids"))).values(uses=t.c.uses + 1, last_used_at=now())
-_FORGET = delete(t).where(t.c.id.in_(any_of("ids"))).returning(*_HEARD)
-_FORGET_MESSAGES = delete(t).where(t.c.message_id.in_(any_of("ids"))).returning(*_HEARD)
-_FORGET_SESSION = delete(t).where(t.c.session_id == param("session")).returning(*_HEARD)
+_GONE = (*_HEARD, t.c.superseded_by)
+_FORGET = delete(t).where(t.c.id.in_(any_of("ids"))).returning(*_GONE)
+_FORGET_MESSAGES = delete(t).where(t.c.message_id.in_(any_of("ids"))).returning(*_GONE)
+_FORGET_SESSION = delete(t).where(t.c.session_id == param("session")).returning(*_GONE)
 _MOST_USES = 10
 _VALUE = t.c.importance + 0.05 * sa.case((t.c.uses < _MOST_USES, t.c.uses), else_=_MOST_USES)
 """What pruning weighs before age: ten uses count as much as the step from no importance to half of it."""
@@ -144,6 +135,7 @@ class SqlMemories:
     def __init__(self, rows: Rows) -> None:
         self._rows = rows
         self._outbox = SqlOutbox(rows)
+        self._superseding = Superseding(rows)
 
     def page(self, agent_id: UUID, filter_: MemoryFilter, request: PageRequest) -> Page[Memory]:
         wanted = _wanted(filter_)
@@ -186,12 +178,13 @@ class SqlMemories:
         return self._rows.one(_PIN, id=memory_id, pinned=pinned) is not None
 
     def supersede(self, agent_id: UUID, *, subject: str, by: UUID) -> int:
-        return self._tell(self._rows.all(_SUPERSEDE, agent=agent_id, subject=subject, by=by))
+        return self._tell(self._superseding.supersede(agent_id, subject=subject, by=by))
 
     def merge(self, memory_id: UUID, *, into: UUID) -> None:
         row = self._rows.one(_MERGED, id=memory_id)
         if row is not None:
             self._outbox.tell([(row[0], row[1])])
+            self._superseding.go({memory_id: into})
             self._rows.run(_COUNT_FOR_BOTH, into=into, more=row[2])
 
     def used(self, ids: Collection[UUID]) -> None:
@@ -199,13 +192,13 @@ class SqlMemories:
             self._rows.run(_USED, ids=list(ids))
 
     def forget(self, ids: Collection[UUID]) -> int:
-        return self._tell(self._rows.all(_FORGET, ids=list(ids))) if ids else 0
+        return self._gone(self._rows.all(_FORGET, ids=list(ids))) if ids else 0
 
     def forget_messages(self, message_ids: Collection[UUID]) -> int:
-        return self._tell(self._rows.all(_FORGET_MESSAGES, ids=list(message_ids))) if message_ids else 0
+        return self._gone(self._rows.all(_FORGET_MESSAGES, ids=list(message_ids))) if message_ids else 0
 
     def forget_session(self, session_id: UUID) -> int:
-        return self._tell(self._rows.all(_FORGET_SESSION, session=session_id))
+        return self._gone(self._rows.all(_FORGET_SESSION, session=session_id))
 
     def forget_some(self, agent_id: UUID, *, limit: int) -> int:
         return self.forget(self._next(agent_id, after=None, limit=limit))
@@ -250,6 +243,10 @@ class SqlMemories:
         self._outbox.postpone(keys, retry_s=retry_s, refused=True)
         for memory_id, problem in problems.items():
             self._rows.run(_REFUSED, id=memory_id, why=problem)
+
+    def _gone(self, forgotten: Sequence[Row]) -> int:
+        self._tell(self._superseding.go({memory_id: newer for memory_id, _, newer in forgotten}))
+        return self._tell(forgotten)
 
     def _tell(self, changed: Iterable[Row]) -> int:
         told = [(row[0], row[1]) for row in changed]

@@ -36,6 +36,13 @@ class MemoryRow(SQLModel, table=True):
             sqlite_where=sa.text("subject IS NOT NULL"),
             postgresql_where=sa.text("subject IS NOT NULL"),
         ),
+        sa.Index(
+            "ix_memories_superseded",
+            "user_id",
+            "superseded_by",
+            sqlite_where=sa.text("superseded_by IS NOT NULL"),
+            postgresql_where=sa.text("superseded_by IS NOT NULL"),
+        ),
         one_of("kind", MemoryKind),
     )
     user_id: UUID = key()

@@ -244,6 +244,9 @@ OF_PROJECTS: Mapping[str, ProjectProbe] = {
     "MemoryRows.postpone": lambda p, it: p.memories.postpone(
         [_outbox_key(p, it)], problem="Down.", retry_s=9
     ),
+    "MemoryRows.refuse": lambda p, it: p.memories.refuse(
+        [_outbox_key(p, it)], problems={it.memory: "Refused."}, retry_s=9
+    ),
     "ReviewRows.ask": lambda p, it: p.reviews.ask(FRESH, it.agent, after_s=9),
     "ReviewRows.replace": _replaced,
     "ReviewRows.settle": lambda p, it: p.reviews.settle(it.memory),

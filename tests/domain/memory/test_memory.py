@@ -83,6 +83,46 @@ async def test_a_newer_fact_replaces_the_older_one_and_keeps_it(world: World, ow
     assert await world.index.count(world.embedder.space) == 1
 
 
+async def colours(world: World, owner: Owner, *names: str) -> list[Memory]:
+    """Facts of which each replaces the one before."""
+    found = [await noted(world, owner, f"My favourite colour is {name}") for name in names]
+    await world.indexed()
+    return found
+
+
+async def standing(world: World, owner: Owner) -> set[str]:
+    """What stands, by the rows and by the index alike."""
+    await world.indexed()
+    by_rows = {it.text for it in await everything(world, owner) if it.superseded_by is None}
+    assert by_rows == set(await search(world, owner, "favourite colour"))
+    return {text.split()[-1] for text in by_rows}
+
+
+async def test_what_a_forgotten_fact_had_replaced_stands_again(world: World, owner: Owner) -> None:
+    _, new = await colours(world, owner, "blue", "green")
+
+    await forget_memory(world.scope(owner), new.id)
+
+    assert await standing(world, owner) == {"blue"}
+    assert all(it.indexed for it in await everything(world, owner))
+
+
+@pytest.mark.parametrize(
+    ("forgotten", "left"),
+    [((1,), {"red"}), ((2,), {"green"}), ((1, 2), {"blue"}), ((0, 2), {"green"}), ((0, 1, 2), set())],
+)
+async def test_of_several_facts_the_newest_that_is_left_stands(
+    world: World, owner: Owner, forgotten: tuple[int, ...], left: set[str]
+) -> None:
+    facts = await colours(world, owner, "blue", "green", "red")
+
+    await world.write(owner, lambda p: p.memories.forget([facts[place].id for place in forgotten]))
+
+    assert await standing(world, owner) == left
+    kept = await everything(world, owner)
+    assert {it.superseded_by for it in kept} <= {None, *(it.id for it in kept)}
+
+
 async def test_an_edited_memory_is_found_by_its_new_words_only(world: World, owner: Owner) -> None:
     note = await noted(world, owner, "The door code is four")
 
