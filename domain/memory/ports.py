@@ -261,6 +261,9 @@ class MemoryRows(Protocol):
     def forget(self, ids: Collection[UUID]) -> int:
         """Remove for good; returns how many there were. What they had replaced stands again, here and below."""
 
+    def prune(self, ids: Collection[UUID]) -> int:
+        """Remove those that are not pinned; returns how many there were."""
+
     def forget_messages(self, message_ids: Collection[UUID]) -> int:
         """Remove what was learned from messages."""
 

@@ -200,7 +200,7 @@ class Projector:
         heard = await self._told(serving, keys, memories)
         for it in following:
             later = await self._follow(it, keys, memories)
-            unfound = [it for it in later.refused if not heard.is_found or it in heard.unfound]
+            unfound = [each for each in later.refused if not heard.is_found or each in heard.unfound]
             is_found = heard.is_found or later.is_found
             heard = replace(later, vectors=heard.vectors, is_found=is_found, unfound=unfound)
         return heard

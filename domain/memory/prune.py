@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from uuid import UUID
 
+from domain.bus.claim import agent_changed
 from domain.memory.entities import DEFAULT_LIMIT
 from domain.memory.hints import wake
 from domain.memory.ports import Tenant, Tenants
 from domain.memory.rebuild import every
-from domain.scopes import Scopes, UserTx
+from domain.scopes import HintCommitted, Scopes, UserTx
 
 log = logging.getLogger("codelab.memory")
 
@@ -18,6 +20,8 @@ BEGIN = 0.9
 """How full a memory is when it is pruned (of its limit)."""
 END = 0.85
 """How full it is afterwards."""
+CHOSEN = 5_000
+"""Memories looked for at once."""
 BATCH = 200
 """Memories forgotten in one transaction."""
 
@@ -50,12 +54,13 @@ class Prune:
         scope, gone = self._scopes.open(tenant.user_id), 0
         if await scope.read_once(partial(_count, tenant=tenant)) < BEGIN * self._limit:
             return 0
-        # counted again each time: others may prune the same memory
-        while (excess := await scope.read_once(partial(_count, tenant=tenant)) - int(END * self._limit)) > 0:
-            forgotten = await scope.write(partial(_forget, tenant=tenant, most=min(excess, BATCH)))
-            if not forgotten:
-                break  # all that is left is pinned
-            gone += forgotten
+        choose = partial(_chosen, tenant=tenant, end=int(END * self._limit))
+        while chosen := await scope.read_once(choose):
+            batches = [chosen[start : start + BATCH] for start in range(0, len(chosen), BATCH)]
+            went = sum([await scope.write(partial(_forget, tenant=tenant, ids=each)) for each in batches])
+            if not went:
+                break  # others were faster: they go on
+            gone += went
         if gone:
             self._pruned(gone)
             told = {"agent_id": str(tenant.agent_id), "count": gone, "limit": self._limit}
@@ -67,9 +72,16 @@ def _count(tx: UserTx, *, tenant: Tenant) -> int:
     return tx.project(tenant.project_id).memories.count(tenant.agent_id)
 
 
-def _forget(tx: UserTx, *, tenant: Tenant, most: int) -> int:
+def _chosen(tx: UserTx, *, tenant: Tenant, end: int) -> Sequence[UUID]:
+    """The next to go. They are looked for where nobody waits: of a million that takes a second."""
+    rows = tx.project(tenant.project_id).memories
+    excess = rows.count(tenant.agent_id) - end
+    return rows.least_valuable(tenant.agent_id, limit=min(excess, CHOSEN)) if excess > 0 else ()
+
+
+def _forget(tx: UserTx, *, tenant: Tenant, ids: Sequence[UUID]) -> int:
     p = tx.project(tenant.project_id)
-    count = p.memories.forget(p.memories.least_valuable(tenant.agent_id, limit=most))
-    if count:
+    if count := p.memories.prune(ids):
         wake(p)
+        p.announce(HintCommitted(f"project:{tx.user_id}:{p.project_id}", agent_changed(tenant.agent_id)))
     return count

@@ -103,6 +103,7 @@ _COUNT_FOR_BOTH = update(t).where(t.c.id == param("into")).values(occurrences=t.
 _USED = update(t).where(t.c.id.in_(any_of("ids"))).values(uses=t.c.uses + 1, last_used_at=now())
 _GONE = (*_HEARD, t.c.superseded_by)
 _FORGET = delete(t).where(t.c.id.in_(any_of("ids"))).returning(*_GONE)
+_PRUNE = delete(t).where(t.c.id.in_(any_of("ids")), t.c.pinned.is_(False)).returning(*_GONE)
 _FORGET_MESSAGES = delete(t).where(t.c.message_id.in_(any_of("ids"))).returning(*_GONE)
 _FORGET_SESSION = delete(t).where(t.c.session_id == param("session")).returning(*_GONE)
 _MOST_USES = 10
@@ -193,6 +194,9 @@ class SqlMemories:
 
     def forget(self, ids: Collection[UUID]) -> int:
         return self._gone(self._rows.all(_FORGET, ids=list(ids))) if ids else 0
+
+    def prune(self, ids: Collection[UUID]) -> int:
+        return self._gone(self._rows.all(_PRUNE, ids=list(ids))) if ids else 0
 
     def forget_messages(self, message_ids: Collection[UUID]) -> int:
         return self._gone(self._rows.all(_FORGET_MESSAGES, ids=list(message_ids))) if message_ids else 0

@@ -233,6 +233,7 @@ OF_PROJECTS: Mapping[str, ProjectProbe] = {
     "MemoryRows.merge": lambda p, it: p.memories.merge(it.memory, into=it.memory),
     "MemoryRows.used": lambda p, it: p.memories.used([it.memory]),
     "MemoryRows.forget": lambda p, it: p.memories.forget([it.memory]),
+    "MemoryRows.prune": lambda p, it: p.memories.prune([it.memory]),
     "MemoryRows.forget_messages": lambda p, it: p.memories.forget_messages([it.answer]),
     "MemoryRows.forget_session": lambda p, it: p.memories.forget_session(it.session),
     "MemoryRows.forget_some": lambda p, it: p.memories.forget_some(it.agent, limit=9),

@@ -8,6 +8,7 @@ from functools import partial
 import pytest
 
 from domain.agents.delete import delete_agent
+from domain.bus.claim import agent_changed
 from domain.bus.close import close_task
 from domain.conversations.entities import MessageStatus
 from domain.errors import Invalid, LimitExceeded, NotFound
@@ -419,6 +420,26 @@ async def test_pruning_takes_the_least_valuable_and_never_what_is_pinned(
     assert await world.read(owner, lambda p: p.memories.count(coder)) == 8
     (event,) = [vars(it) for it in caplog.records if it.message == "a memory was pruned"]
     assert (event["agent_id"], event["count"], event["limit"]) == (str(coder), 2, 10)
+
+
+async def test_what_was_pinned_since_it_was_chosen_stays(world: World, owner: Owner) -> None:
+    chosen = [(await noted(world, owner, f"Note {word}")).id for word in WORDS[:3]]
+    await pin_memory(world.scope(owner), chosen[0], pinned=True)
+
+    assert await world.write(owner, lambda p: p.memories.prune(chosen)) == 2
+
+    assert [it.id for it in await everything(world, owner)] == chosen[:1]
+
+
+async def test_pruning_is_told_to_whoever_looks_at_the_project(world: World, owner: Owner) -> None:
+    for word in WORDS:
+        await noted(world, owner, f"Note {word}")
+    world.forget()
+
+    assert await Prune(tenants=world.queue, scopes=world.scopes, limit=10)() == 2
+
+    channel = f"project:{owner.user_id}:{owner.project_id}"
+    assert (channel, agent_changed(owner.agents["coder"])) in world.hints.sent
 
 
 async def test_an_index_that_was_lost_is_opened_before_anything_is_written_and_told_everything(
