@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -183,30 +184,55 @@ async def test_no_call_is_refused_while_graphs_are_built(tmp_path: Path, tenant:
         assert await index.count(SPACE, tenant) == POINTS + len(writing.result())
 
 
+class Ledger:
+    """What an index has acknowledged of one tenant: points that are there, that are gone, and that may be either."""
+
+    def __init__(self, index: EdgeMemoryIndex, tenant: Tenant) -> None:
+        self._index = index
+        self._tenant = tenant
+        self._there, self._gone, self._unsure = set[UUID](), set[UUID](), set[UUID]()
+        self._oldest_first = deque[UUID]()
+
+    async def add(self, some: Sequence[Point]) -> None:
+        ids = [each.memory_id for each in some]
+        self._unsure.update(ids)
+        await self._index.upsert(SPACE, self._tenant, some)
+        self._unsure.difference_update(ids)
+        self._there.update(ids)
+        self._oldest_first.extend(ids)
+
+    async def remove_oldest(self, number: int) -> None:
+        ids = [self._oldest_first.popleft() for _ in range(number)]
+        self._there.difference_update(ids)
+        self._unsure.update(ids)
+        await self._index.delete(SPACE, self._tenant, ids)
+        self._unsure.difference_update(ids)
+        self._gone.update(ids)
+
+    async def assert_kept(self) -> None:
+        """Fail unless the index holds what it must, nothing that it must not, and each once."""
+        found = await stored(self._index, self._tenant)
+        assert len(found) == len(set(found)) == await self._index.count(SPACE, self._tenant)
+        assert self._there <= set(found) <= self._there | self._unsure
+        assert not self._gone & set(found)
+        hits = await self._index.search(SPACE, self._tenant, a_query(limit=10))
+        assert {hit.memory_id for hit in hits} <= set(found)
+
+
 @pytest.mark.timeout(1800)
 async def test_nothing_acknowledged_is_lost_by_kill_9_while_graphs_are_built(tmp_path: Path) -> None:
     chance, tenant = Random(7), a_tenant()
-    there, gone, unsure = set[UUID](), set[UUID](), set[UUID]()
     async with IndexProcess(with_small_graphs(tmp_path)) as process:
         index = index_of(process)
-        first = points(POINTS)
-        await index.upsert(SPACE, tenant, first)
-        there.update(each.memory_id for each in first)
+        ledger = Ledger(index, tenant)
+        await ledger.add(points(POINTS))
 
         async def write(killed: asyncio.Event) -> None:
             while not killed.is_set():
                 some = points(chance.randint(1, 5), seed=chance.random())
-                ids = {each.memory_id for each in some}
-                unsure.update(ids)
-                await index.upsert(SPACE, tenant, some)
-                there.update(ids)
-                unsure.difference_update(ids)
-                less = chance.choice(first).memory_id
-                unsure.add(less)
-                there.discard(less)
-                await index.delete(SPACE, tenant, [less])
-                unsure.discard(less)
-                gone.add(less)
+                await ledger.add(some)
+                # as many go as come, so that no kill finds more to look through than the one before
+                await ledger.remove_oldest(len(some))
                 await asyncio.sleep(PAUSE_S)
 
         for number in range(KILLS):
@@ -220,14 +246,9 @@ async def test_nothing_acknowledged_is_lost_by_kill_9_while_graphs_are_built(tmp
             await asyncio.gather(writing, return_exceptions=True)
 
             assert await _opened(index) is True, f"it was made anew after kill {number}"
-            found = await stored(index, tenant)
-            assert len(found) == len(set(found)) == await index.count(SPACE, tenant)
-            assert there <= set(found) <= there | unsure
-            assert not gone & set(found)
-            hits = await index.search(SPACE, tenant, a_query(limit=10))
-            assert {hit.memory_id for hit in hits} <= set(found)
+            await ledger.assert_kept()
         await optimise(index)
-        assert there <= set(await stored(index, tenant)) <= there | unsure
+        await ledger.assert_kept()
 
     assert len(folders(tmp_path)) == 1
 
