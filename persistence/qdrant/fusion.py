@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice, takewhile
 from typing import TypeVar
 from uuid import UUID
 
-Ranked = TypeVar("Ranked", UUID, str)
+Ranked = TypeVar("Ranked", UUID, str, int)
 
 K = 60
 """Dampens the first ranks: Cormack, Clarke and Buettcher, SIGIR 2009."""
@@ -24,25 +24,28 @@ def fused(rankings: Iterable[Mapping[Ranked, float]]) -> Mapping[Ranked, float]:
     """
     sums: defaultdict[Ranked, float] = defaultdict(float)
     for scores in rankings:
-        for each, rank in ranks(scores).items():
+        for each, rank in _ranked(scores):
             sums[each] += 1 / (K + rank)
     return sums
 
 
 def ranks(scores: Mapping[Ranked, float]) -> Mapping[Ranked, int]:
     """How many are better than each, by score."""
-    found: dict[Ranked, int] = {}
+    return dict(_ranked(scores))
+
+
+def _ranked(scores: Mapping[Ranked, float]) -> Iterator[tuple[Ranked, int]]:
+    """The best first. Each search comes here with hundreds: nothing is called for each of them."""
     rank, its_score = 0, float("inf")
-    for position, (each, score) in enumerate(sorted(scores.items(), key=lambda item: -item[1])):
-        if not same(its_score, score):
+    for position, each in enumerate(_in_order(scores)):
+        score = scores[each]
+        if its_score - score > SAME * max(1.0, score):  # not equal but for how it was computed
             rank, its_score = position, score
-        found[each] = rank
-    return found
+        yield each, rank
 
 
-def same(greater: float, score: float) -> bool:
-    """Whether two scores are equal, but for how they were computed."""
-    return greater - score <= SAME * max(1.0, score)
+def _in_order(scores: Mapping[Ranked, float]) -> list[Ranked]:
+    return sorted(scores, key=scores.__getitem__, reverse=True)
 
 
 def heads(rankings: Iterable[Mapping[Ranked, float]], size: int) -> Sequence[Mapping[Ranked, float]]:
@@ -58,15 +61,15 @@ def heads(rankings: Iterable[Mapping[Ranked, float]], size: int) -> Sequence[Map
 def _head(scores: Mapping[Ranked, float], size: int) -> Mapping[Ranked, float]:
     if len(scores) <= size:
         return scores
-    order = sorted(scores.items(), key=lambda item: -item[1])
-    beyond = order[size][1]
-    return dict(each for each in order[:size] if not same(each[1], beyond))
+    order = _in_order(scores)
+    beyond = scores[order[size]]
+    equal = SAME * max(1.0, beyond)
+    return {each: score for each in order[:size] if (score := scores[each]) - beyond > equal}
 
 
 def candidates(scores: Mapping[Ranked, float], limit: int) -> Sequence[Ranked]:
     """Whatever may be among the best `limit`: equals of the last one are."""
-    rank = ranks(scores)
-    return [each for each in scores if rank[each] < limit]
+    return [each for each, _ in takewhile(lambda ranked: ranked[1] < limit, _ranked(scores))]
 
 
 def best(scores: Mapping[Ranked, float], limit: int) -> Mapping[Ranked, float]:

@@ -136,11 +136,12 @@ class ServerMemoryIndex:
         async with self._within(self._write_s):
             await self._client.delete(space.name, models.FilterSelector(filter=server.where(of)))
 
-    async def _own(self, space: Space, tenant: Tenant, points: Collection[UUID]) -> Mapping[UUID, Own]:
+    async def _own(self, space: Space, tenant: Tenant, points: Collection[int]) -> Mapping[int, Own]:
         if not points:
             return {}
-        read = await self._client.retrieve(space.name, [str(each) for each in points], with_payload=True)
-        return {UUID(str(each.id)): hits.own(tenant, each.payload) for each in read}
+        ids = [str(UUID(int=each)) for each in points]
+        read = await self._client.retrieve(space.name, ids, with_payload=True)
+        return {UUID(str(each.id)).int: hits.own(tenant, each.payload) for each in read}
 
     @asynccontextmanager
     async def _within(self, timeout_s: float) -> AsyncIterator[None]:
@@ -158,4 +159,4 @@ class ServerMemoryIndex:
 
 
 def _scores(found: Sequence[models.ScoredPoint]) -> Scores:
-    return {UUID(str(each.id)): each.score for each in found}
+    return {UUID(str(each.id)).int: each.score for each in found}

@@ -150,9 +150,10 @@ class Shard:
         """How many there are."""
         return self._shard.count(edge.count(None if tenant is None else plan.all_of(tenant)))
 
-    def _own(self, tenant: Tenant, points: Collection[UUID]) -> Mapping[UUID, Own]:
-        read = self._shard.retrieve(list(points), with_payload=True, with_vector=False)
-        return {cast("UUID", each.id): hits.own(tenant, each.payload) for each in read}
+    def _own(self, tenant: Tenant, points: Collection[int]) -> Mapping[int, Own]:
+        ids: list[int | UUID | str] = [UUID(int=each) for each in points]
+        read = self._shard.retrieve(ids, with_payload=True, with_vector=False)
+        return {cast("UUID", each.id).int: hits.own(tenant, each.payload) for each in read}
 
     def flush(self) -> None:
         """Write everything where the next start finds it without replaying."""
@@ -175,7 +176,7 @@ class Shard:
 
 
 def _scores(found: Sequence[ScoredPoint]) -> Scores:
-    return {cast("UUID", each.id): each.score for each in found}
+    return {cast("UUID", each.id).int: each.score for each in found}
 
 
 def _loaded(folder: Path, dimension: int) -> EdgeShard:
