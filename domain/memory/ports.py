@@ -16,7 +16,6 @@ from domain.pages import Page, PageRequest
 Vector = Sequence[float]
 """A dense vector of the space's dimension, of length 1."""
 
-
 _PLAIN, _DIGEST = 100, 10
 """Characters of a model's name in a collection's, and of what tells apart those that look the same there."""
 
@@ -298,7 +297,4 @@ class MemoryRows(Protocol):
         """The index has not heard: keep the keys for later, and say why at their memories, if they can't be found."""
 
     def refuse(self, keys: Sequence[OutboxKey], *, problems: Mapping[UUID, str], retry_s: float) -> None:
-        """An embedder does not take these texts: keep the keys, but let nothing wait for them.
-
-        `problems` are those memories that can't be found for it, and why.
-        """
+        """An embedder does not take these texts: let nothing wait for them. `problems`: what can't be found, and why."""

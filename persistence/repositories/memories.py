@@ -14,7 +14,7 @@ from domain.pages import Page, PageRequest
 from persistence.repositories.containing import containing
 from persistence.repositories.outbox import SqlOutbox
 from persistence.repositories.paging import keyset_page
-from persistence.repositories.superseding import Superseding
+from persistence.repositories.superseding import FORGET, FORGET_MESSAGES, FORGET_SESSION, PRUNE, Superseding
 from persistence.statements import any_of, delete, inserting, join, now, param, select, update
 from persistence.tables.agents import agents
 from persistence.tables.memory import memories as t
@@ -101,11 +101,6 @@ _PIN = update(t).where(_ONE).values(pinned=param("pinned")).returning(t.c.id)
 _MERGED = delete(t).where(_ONE).returning(*_HEARD, t.c.occurrences)
 _COUNT_FOR_BOTH = update(t).where(t.c.id == param("into")).values(occurrences=t.c.occurrences + param("more"))
 _USED = update(t).where(t.c.id.in_(any_of("ids"))).values(uses=t.c.uses + 1, last_used_at=now())
-_GONE = (*_HEARD, t.c.superseded_by)
-_FORGET = delete(t).where(t.c.id.in_(any_of("ids"))).returning(*_GONE)
-_PRUNE = delete(t).where(t.c.id.in_(any_of("ids")), t.c.pinned.is_(False)).returning(*_GONE)
-_FORGET_MESSAGES = delete(t).where(t.c.message_id.in_(any_of("ids"))).returning(*_GONE)
-_FORGET_SESSION = delete(t).where(t.c.session_id == param("session")).returning(*_GONE)
 _MOST_USES = 10
 _VALUE = t.c.importance + 0.05 * sa.case((t.c.uses < _MOST_USES, t.c.uses), else_=_MOST_USES)
 """What pruning weighs before age: ten uses count as much as the step from no importance to half of it."""
@@ -193,16 +188,16 @@ class SqlMemories:
             self._rows.run(_USED, ids=list(ids))
 
     def forget(self, ids: Collection[UUID]) -> int:
-        return self._gone(self._rows.all(_FORGET, ids=list(ids))) if ids else 0
+        return self._gone(self._rows.all(FORGET, ids=list(ids))) if ids else 0
 
     def prune(self, ids: Collection[UUID]) -> int:
-        return self._gone(self._rows.all(_PRUNE, ids=list(ids))) if ids else 0
+        return self._gone(self._rows.all(PRUNE, ids=list(ids))) if ids else 0
 
     def forget_messages(self, message_ids: Collection[UUID]) -> int:
-        return self._gone(self._rows.all(_FORGET_MESSAGES, ids=list(message_ids))) if message_ids else 0
+        return self._gone(self._rows.all(FORGET_MESSAGES, ids=list(message_ids))) if message_ids else 0
 
     def forget_session(self, session_id: UUID) -> int:
-        return self._gone(self._rows.all(_FORGET_SESSION, session=session_id))
+        return self._gone(self._rows.all(FORGET_SESSION, session=session_id))
 
     def forget_some(self, agent_id: UUID, *, limit: int) -> int:
         return self.forget(self._next(agent_id, after=None, limit=limit))

@@ -1,10 +1,10 @@
-"""Statements on what memories replace: older ones on the same subject, which stand again when the newer is gone."""
+"""Statements that replace and remove memories: what was replaced stands again when the newer one is gone."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from persistence.statements import any_of, param, select, update
+from persistence.statements import any_of, delete, param, select, update
 from persistence.tables.memory import memories as t
 
 if TYPE_CHECKING:
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
 _HEARD = (t.c.id, t.c.agent_id)
 _CHANGED = {"version": t.c.version + 1}
+_GONE = (*_HEARD, t.c.superseded_by)
+FORGET = delete(t).where(t.c.id.in_(any_of("ids"))).returning(*_GONE)
+PRUNE = delete(t).where(t.c.id.in_(any_of("ids")), t.c.pinned.is_(False)).returning(*_GONE)
+FORGET_MESSAGES = delete(t).where(t.c.message_id.in_(any_of("ids"))).returning(*_GONE)
+FORGET_SESSION = delete(t).where(t.c.session_id == param("session")).returning(*_GONE)
+"""What `Superseding.go` has to hear of."""
 _SUPERSEDE = (
     update(t)
     .where(
