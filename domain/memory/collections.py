@@ -13,7 +13,8 @@ transaction each, and the index itself is only touched between them:
 - filling: all were told; writers write what they take from the outbox to every living collection. They read
   which ones those are after they took it. So what is taken before a row is committed is told again, and what is
   taken later is written to the new collection too: nothing is missed, whoever is slow.
-- ready: nothing of what was told waits any more, but for texts that the model refuses. The switch retires all older ones in the same transaction.
+- ready: nothing of what was told waits any more, but for texts that the model refuses. The switch retires all older
+  ones in the same transaction.
 - A ready one that the index has lost (it is not there, or damaged) is told again while it serves. That is said
   here before the index makes it anew: a crash between the two makes it begin once more.
 

@@ -243,7 +243,7 @@ class MemoryRows(Protocol):
         """Store; an agent's memory of the same kind and text is counted once more instead, and its id returned."""
 
     def edit(self, memory_id: UUID, *, text: str, content_hash: str, subject: str | None) -> bool:
-        """Give it another text; it is no part of a conversation any more. False when it is not there."""
+        """Give it another text: it stands, and is no part of a conversation any more. False when it is not there."""
 
     def pin(self, memory_id: UUID, *, pinned: bool) -> bool:
         """Keep it from pruning, or not. False when it is not there."""

@@ -73,7 +73,7 @@ def _count(tx: UserTx, *, tenant: Tenant) -> int:
 
 
 def _chosen(tx: UserTx, *, tenant: Tenant, end: int) -> Sequence[UUID]:
-    """The next to go. They are looked for where nobody waits: of a million that takes a second."""
+    """The next to go. They are looked for where nobody waits: all that the agent has is sorted."""
     rows = tx.project(tenant.project_id).memories
     excess = rows.count(tenant.agent_id) - end
     return rows.least_valuable(tenant.agent_id, limit=min(excess, CHOSEN)) if excess > 0 else ()

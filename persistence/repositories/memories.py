@@ -11,10 +11,11 @@ import sqlalchemy as sa
 from domain.folding import folded
 from domain.memory.entities import Memory, MemoryFilter, MemoryKind, NewMemory, Provenance
 from domain.pages import Page, PageRequest
+from persistence.repositories import superseding
 from persistence.repositories.containing import containing
 from persistence.repositories.outbox import SqlOutbox
 from persistence.repositories.paging import keyset_page
-from persistence.repositories.superseding import FORGET, FORGET_MESSAGES, FORGET_SESSION, PRUNE, Superseding
+from persistence.repositories.superseding import HEARD, STANDS, Superseding
 from persistence.statements import any_of, delete, inserting, join, now, param, select, update
 from persistence.tables.agents import agents
 from persistence.tables.memory import memories as t
@@ -50,9 +51,6 @@ _COLUMNS = (
 )
 _PLACE = join(join(t, agents, agents.c.id == t.c.agent_id), projects, projects.c.id == t.c.project_id)
 _VISIBLE = sa.and_(agents.c.deleted_at.is_(None), projects.c.deleted_at.is_(None))
-_CHANGED = {"version": t.c.version + 1}
-_HEARD = (t.c.id, t.c.agent_id)
-"""What the outbox is told of a change."""
 
 _MANY = select(*_COLUMNS, source=_PLACE).where(_VISIBLE, t.c.id.in_(any_of("ids")))
 _AGENT = t.c.agent_id == param("agent")
@@ -87,18 +85,17 @@ _EDIT = (
     update(t)
     .where(_ONE)
     .values(
-        **_CHANGED,
+        **STANDS,
         text=param("text"),
         text_folded=param("folded"),
         content_hash=param("hash"),
         subject=param("subject", sa.Text),
         window_text="",
-        problem=None,
     )
-    .returning(*_HEARD)
+    .returning(*HEARD)
 )
 _PIN = update(t).where(_ONE).values(pinned=param("pinned")).returning(t.c.id)
-_MERGED = delete(t).where(_ONE).returning(*_HEARD, t.c.occurrences)
+_MERGED = delete(t).where(_ONE).returning(*HEARD, t.c.occurrences)
 _COUNT_FOR_BOTH = update(t).where(t.c.id == param("into")).values(occurrences=t.c.occurrences + param("more"))
 _USED = update(t).where(t.c.id.in_(any_of("ids"))).values(uses=t.c.uses + 1, last_used_at=now())
 _MOST_USES = 10
@@ -188,16 +185,16 @@ class SqlMemories:
             self._rows.run(_USED, ids=list(ids))
 
     def forget(self, ids: Collection[UUID]) -> int:
-        return self._gone(self._rows.all(FORGET, ids=list(ids))) if ids else 0
+        return self._gone(superseding.FORGET, ids=list(ids)) if ids else 0
 
     def prune(self, ids: Collection[UUID]) -> int:
-        return self._gone(self._rows.all(PRUNE, ids=list(ids))) if ids else 0
+        return self._gone(superseding.PRUNE, ids=list(ids)) if ids else 0
 
     def forget_messages(self, message_ids: Collection[UUID]) -> int:
-        return self._gone(self._rows.all(FORGET_MESSAGES, ids=list(message_ids))) if message_ids else 0
+        return self._gone(superseding.FORGET_MESSAGES, ids=list(message_ids)) if message_ids else 0
 
     def forget_session(self, session_id: UUID) -> int:
-        return self._gone(self._rows.all(FORGET_SESSION, session=session_id))
+        return self._gone(superseding.FORGET_SESSION, session=session_id)
 
     def forget_some(self, agent_id: UUID, *, limit: int) -> int:
         return self.forget(self._next(agent_id, after=None, limit=limit))
@@ -243,7 +240,8 @@ class SqlMemories:
         for memory_id, problem in problems.items():
             self._rows.run(_REFUSED, id=memory_id, why=problem)
 
-    def _gone(self, forgotten: Sequence[Row]) -> int:
+    def _gone(self, removal: sa.Executable, **values: Any) -> int:
+        forgotten = self._rows.all(removal, **values)
         self._tell(self._superseding.go({memory_id: newer for memory_id, _, newer in forgotten}))
         return self._tell(forgotten)
 

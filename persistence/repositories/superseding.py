@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from persistence.prepared import Row
     from persistence.statements import Rows
 
-_HEARD = (t.c.id, t.c.agent_id)
+HEARD = (t.c.id, t.c.agent_id)
+"""What the outbox is told of a change."""
 _CHANGED = {"version": t.c.version + 1}
-_GONE = (*_HEARD, t.c.superseded_by)
+STANDS = {**_CHANGED, "superseded_by": None, "problem": None}
+_GONE = (*HEARD, t.c.superseded_by)
 FORGET = delete(t).where(t.c.id.in_(any_of("ids"))).returning(*_GONE)
 PRUNE = delete(t).where(t.c.id.in_(any_of("ids")), t.c.pinned.is_(False)).returning(*_GONE)
 FORGET_MESSAGES = delete(t).where(t.c.message_id.in_(any_of("ids"))).returning(*_GONE)
@@ -31,16 +33,11 @@ _SUPERSEDE = (
         t.c.superseded_by.is_(None),
     )
     .values(**_CHANGED, superseded_by=param("by"))
-    .returning(*_HEARD)
+    .returning(*HEARD)
 )
 _REPLACED = select(t.c.id, t.c.superseded_by).where(t.c.superseded_by.in_(any_of("ids")))
 _BY_ANOTHER = update(t).where(t.c.id == param("id")).values(superseded_by=param("by"))
-_STAND_AGAIN = (
-    update(t)
-    .where(t.c.id.in_(any_of("ids")))
-    .values(**_CHANGED, superseded_by=None, problem=None)
-    .returning(*_HEARD)
-)
+_STAND_AGAIN = update(t).where(t.c.id.in_(any_of("ids"))).values(**STANDS).returning(*HEARD)
 
 
 class Superseding:
@@ -61,9 +58,9 @@ class Superseding:
         stand_again = []
         for memory_id, replaced_by in self._rows.all(_REPLACED, ids=list(gone)) if gone else ():
             heir: UUID | None = replaced_by
-            while heir is not None and heir in gone:
-                heir = gone[heir]
-            if heir is None:
+            for _ in gone:  # not for ever, should two have replaced each other
+                heir = gone[heir] if heir is not None and heir in gone else heir
+            if heir is None or heir in gone:
                 stand_again.append(memory_id)
             else:
                 self._rows.run(_BY_ANOTHER, id=memory_id, by=heir)

@@ -22,6 +22,7 @@ from domain.memory.ports import Tenant
 from domain.memory.prune import Prune
 from domain.memory.recall import Question
 from domain.memory.remember import Remember
+from domain.memory.similar import subject_of
 from domain.models.ports import ModelProblem, ModelProblemKind
 from domain.pages import PageRequest
 from domain.projects.delete import delete_project
@@ -122,6 +123,33 @@ async def test_of_several_facts_the_newest_that_is_left_stands(
     assert await standing(world, owner) == left
     kept = await everything(world, owner)
     assert {it.superseded_by for it in kept} <= {None, *(it.id for it in kept)}
+
+
+async def test_what_is_edited_stands_and_replaces_what_had_replaced_it(world: World, owner: Owner) -> None:
+    old, new = await colours(world, owner, "blue", "green")
+
+    await edit_memory(world.scope(owner), old.id, "My favourite colour is red")
+
+    assert await standing(world, owner) == {"red"}
+    await forget_memory(world.scope(owner), old.id)
+    assert await standing(world, owner) == {"green"}
+    assert [it.id for it in await everything(world, owner)] == [new.id]
+
+
+@pytest.mark.timeout(60)
+async def test_memories_that_replaced_each_other_are_forgotten_like_others(
+    world: World, owner: Owner
+) -> None:
+    facts = await colours(world, owner, "blue", "green", "red")
+    subject = subject_of(facts[1].text)
+    assert subject is not None
+    await world.write(
+        owner, lambda p: p.memories.supersede(owner.agents["coder"], subject=subject, by=facts[1].id)
+    )
+
+    await world.write(owner, lambda p: p.memories.forget([facts[1].id, facts[2].id]))
+
+    assert await standing(world, owner) == {"blue"}
 
 
 async def test_an_edited_memory_is_found_by_its_new_words_only(world: World, owner: Owner) -> None:
