@@ -22,7 +22,6 @@ class Adversary:
 
     def __init__(self, url: str, *, random: Random) -> None:
         self.repeated = 0
-        self._over = False
         self._url = url
         self._random = random
         self._overheard: list[tuple[bytes, bytes]] = []
@@ -32,16 +31,17 @@ class Adversary:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._again_and_again(self._overhear))
             tasks.create_task(self._again_and_again(self._repeat))
-            try:
-                await asyncio.Event().wait()
-            finally:
-                self._over = True
 
     async def _again_and_again(self, act: object) -> None:
+        """Act on a client until cancelled.
+
+        The client has no timeout of its own: it would send with `asyncio.wait_for`, which before Python 3.12
+        swallows a cancellation that comes in the moment in which it is done.
+        """
         assert callable(act)
-        while not self._over:  # the client may make an error of a cancellation
+        while True:
             try:
-                async with Redis.from_url(self._url, socket_connect_timeout=1) as client:
+                async with Redis.from_url(self._url, socket_connect_timeout=1, socket_timeout=None) as client:
                     await act(client)
             except (RedisError, OSError):
                 await asyncio.sleep(PAUSE_S)
