@@ -1,4 +1,4 @@
-"""Memories judged by a model, as it is put together: a server of models, the real index, and a kill in between."""
+"""Memories judged by a model, as it is put together: a server of models, and the real index."""
 
 from __future__ import annotations
 
@@ -19,12 +19,10 @@ from graphql_api.app.main import open_parts
 from graphql_api.app.memory import INDEX_FOLDER
 from graphql_api.app.settings import Settings
 from graphql_api.app.web import Web
-from tests.clients.servers import PASSWORD, client_of
 from tests.graphql_api.schema.api import Api
 from tests.graphql_api.schema.test_memory import entries, found, heard, learned
 from tests.launchers.aimock import AimockServer, require_aimock
 from tests.persistence.qdrant.conftest import patient_index
-from tests.processes import CodelabProcess
 
 OLD = "@CodeAssistant We deploy the shop with Ansible on Mondays"
 NEW = "@CodeAssistant Since today we deploy the shop with Terraform"
@@ -87,7 +85,7 @@ async def _replaced(api: Api, agent: str) -> dict[str, Any]:
             await asyncio.sleep(0.05)
 
 
-def _reviews(journal: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def reviews(journal: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The requests about contradictions."""
     bodies = [it["body"] for it in journal]
     return [it for it in bodies if '"older"' in it["messages"][-1]["content"]]
@@ -117,7 +115,7 @@ async def test_what_a_conversation_contradicts_is_replaced_and_recalled_no_more(
     prompt = journal[-1]["body"]["messages"][0]["content"]
     assert "Terraform" in prompt
     assert "Ansible" not in prompt
-    assert len(_reviews(journal)) == 1
+    assert len(reviews(journal)) == 1
     assert 'codelab_memory_reviews_total{verdict="replaced"} 1.0' in page
     assert "codelab_memories_replaced_total 1.0" in page
 
@@ -129,7 +127,7 @@ async def test_without_the_setting_nobody_is_asked_and_nothing_waits(
         await _told(api)
         assert api.parts.memory.review is None
 
-    assert _reviews(await aimock.journal()) == []
+    assert reviews(await aimock.journal()) == []
 
 
 async def test_memories_come_in_the_models_order_where_that_is_wanted(
@@ -148,30 +146,3 @@ async def test_memories_come_in_the_models_order_where_that_is_wanted(
     assert answer[0]["content"].index(second) < answer[0]["content"].index(first)
     assert len(asked["run"]["answer"]["citations"]) == 2
     assert 'codelab_memory_rerankings_total{ordered="true"}' in page
-
-
-@pytest.mark.slow
-async def test_a_review_outlives_a_kill(tmp_path: Path, aimock: AimockServer) -> None:
-    settings = {
-        "OPENAI_API_KEY": "sk-test",
-        "OPENAI_BASE_URL": aimock.base_url,
-        "CODELAB_SHUTDOWN_SECONDS": "0",
-    }
-    async with CodelabProcess(tmp_path, settings=settings) as server, client_of(server.url) as client:
-        await client.register("ada@example.com", PASSWORD)
-        project = await client.create_project("Work")
-        agent_id = (await client.project(project.id)).agents.nodes[0].id
-        session = await client.create_session(project.id)
-        for text in (OLD, NEW):
-            await client.send(session.id, text, wait_s=30)
-        await server.kill()
-        await server.restart()
-
-        async with asyncio.timeout(60):
-            while not (
-                replaced := [it for it in (await client.memory(agent_id)).entries.nodes if it.superseded_by]
-            ):
-                await asyncio.sleep(0.1)
-
-    assert ["Ansible" in it.text for it in replaced] == [True]
-    assert _reviews(await aimock.journal())
