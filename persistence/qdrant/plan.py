@@ -21,6 +21,10 @@ MIN_DEPTH = 50
 """How far down each ranking counts at least: what is far down in one may be high up in another."""
 LINKS, BUILD_EFFORT = 16, 128
 """Neighbours of a point in the graph of its tenant, and how many are weighed for each; there is no graph of all."""
+SMALL, SMALL_EFFORT, LARGE_EFFORT = 100_000, 64, 192
+"""How many are weighed in a search of a tenant of up to `SMALL` points, and of a larger one, whose graph hides more."""
+WORDS_SCAN = 256
+"""Up to so many points have their words compared one by one; more are found by the lists of the words."""
 SEARCH_S = 0.3
 """An answer is made without memory rather than later than this."""
 WRITE_S = 30.0
@@ -77,7 +81,7 @@ class Ranking:
     """The `limit` points nearest to a vector.
 
     `corpus` are the points among which a word is rare or common: a tenant's own, or the words of others would
-    show in its scores.
+    show in its scores. `effort` is how many neighbours a graph's search weighs; None leaves it at `BUILD_EFFORT`.
     """
 
     vector: str
@@ -86,6 +90,7 @@ class Ranking:
     limit: int
     corpus: Where | None = None
     exact: bool = False
+    effort: int | None = None
 
 
 class Words(Protocol):
@@ -98,9 +103,16 @@ class Words(Protocol):
         """Weigh the words of a memory."""
 
 
-def search(tenant: Tenant, query: IndexQuery, words: Words) -> tuple[Ranking, ...]:
+def search(
+    tenant: Tenant, query: IndexQuery, words: Words, *, effort: int | None = None
+) -> tuple[Ranking, ...]:
     """Rank by meaning and by words, of text and window; to be fused. A query without words has two rankings."""
-    return tuple(_rankings(tenant, query, words.query(query.text)))
+    return tuple(_rankings(tenant, query, words.query(query.text), effort))
+
+
+def effort(points: int) -> int:
+    """How many neighbours a search weighs, by how many points the tenant has, about."""
+    return SMALL_EFFORT if points <= SMALL else LARGE_EFFORT
 
 
 def alike(tenant: Tenant, dense: Vector, *, limit: int) -> Ranking:
@@ -194,12 +206,12 @@ def check(space: Space, *vectors: Vector) -> None:
             raise ValueError(f"{len(each)} numbers are no vector of {space.name}")
 
 
-def _rankings(tenant: Tenant, query: IndexQuery, words: Sparse) -> Iterator[Ranking]:
+def _rankings(tenant: Tenant, query: IndexQuery, words: Sparse, effort: int | None) -> Iterator[Ranking]:
     where = Where(tenant, tuple(_conditions(query)))
     # one more than counts, to see whether the last that counts has equals beyond
     limit = depth(query.limit) + 1
     for vector in DENSE:
-        yield Ranking(vector, query.dense, where, limit, exact=query.exact)
+        yield Ranking(vector, query.dense, where, limit, exact=query.exact, effort=effort)
     if words:
         for part in DENSE:
             terms = own_terms(tenant, part, words)

@@ -12,6 +12,8 @@ from persistence.qdrant import plan
 from persistence.qdrant.bm25 import Sparse
 from persistence.qdrant.plan import Between, Condition, Equals, Ranking, Where, Words
 
+NUMBERS = models.Datatype.FLOAT16
+"""Of a stored vector: half precision, which no ranking shows, in half of the memory."""
 INDEXES: Mapping[str, models.KeywordIndexParams | models.IntegerIndexParams] = {
     "tenant": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
     **{
@@ -32,18 +34,22 @@ INDEXES: Mapping[str, models.KeywordIndexParams | models.IntegerIndexParams] = {
 
 def collection(*, dimension: int) -> Mapping[str, Any]:
     """How a space's collection is made: a graph for each tenant and none over all."""
+    numbers = models.VectorParams(size=dimension, distance=models.Distance.COSINE, datatype=NUMBERS)
+    lists = models.SparseIndexParams(full_scan_threshold=plan.WORDS_SCAN)
+    words = models.SparseVectorParams(index=lists, modifier=models.Modifier.IDF)
     return {
-        "vectors_config": {
-            name: models.VectorParams(size=dimension, distance=models.Distance.COSINE) for name in plan.DENSE
-        },
-        "sparse_vectors_config": {plan.WORDS: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        "vectors_config": dict.fromkeys(plan.DENSE, numbers),
+        "sparse_vectors_config": {plan.WORDS: words},
         "hnsw_config": models.HnswConfigDiff(m=0, payload_m=plan.LINKS, ef_construct=plan.BUILD_EFFORT),
     }
 
 
 def has_current_vectors(of: models.CollectionParams) -> bool:
     """Whether a collection was not made by an earlier version, whose points have other vectors."""
-    return set(of.sparse_vectors or ()) == {plan.WORDS}
+    dense = of.vectors if isinstance(of.vectors, Mapping) else {}
+    return set(of.sparse_vectors or ()) == {plan.WORDS} and all(
+        name in dense and dense[name].datatype == NUMBERS for name in plan.DENSE
+    )
 
 
 def request(ranking: Ranking) -> models.QueryRequest:
@@ -54,7 +60,7 @@ def request(ranking: Ranking) -> models.QueryRequest:
         using=ranking.vector,
         filter=where(ranking.where),
         limit=ranking.limit,
-        params=models.SearchParams(exact=ranking.exact, idf=corpus),
+        params=models.SearchParams(hnsw_ef=ranking.effort, exact=ranking.exact, idf=corpus),
         with_payload=False,
     )
 

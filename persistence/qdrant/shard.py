@@ -136,7 +136,8 @@ class Shard:
 
     def search(self, tenant: Tenant, query: IndexQuery) -> Sequence[IndexHit]:
         """Fuse the rankings of a query."""
-        rankings = plan.search(tenant, query, self._words)
+        effort = plan.effort(self._shard.count(edge.about(plan.all_of(tenant))))
+        rankings = plan.search(tenant, query, self._words, effort=effort)
         found = self._shard.query_batch(edge.batch(rankings))
         scores, candidates = hits.fused(map(_scores, found), limit=query.limit)
         return hits.hits(scores, self._own(tenant, candidates), limit=query.limit)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from random import Random
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -42,6 +43,17 @@ def a_point(text: str = "coffee", dense: Sequence[float] | None = None, **change
 
 def a_query(text: str = "coffee", dense: Sequence[float] | None = None, **changes: Any) -> IndexQuery:
     return replace(IndexQuery(text, unit(1.0) if dense is None else dense), **changes)
+
+
+@cache
+def _exact_vectors(number: int = 500) -> list[list[float]]:
+    """Vectors of length 1 that half precision holds exactly, so that engines have nothing to differ by."""
+    random, found = Random(1), list[list[float]]()
+    while len(found) < number:
+        eighths = [random.randint(-4, 4) for _ in range(SPACE.dimension)]
+        if sum(each**2 for each in eighths) == 8**2:
+            found.append([each / 8 for each in eighths])
+    return found
 
 
 class Chance:
@@ -89,7 +101,7 @@ class Chance:
         return " ".join(self._random.choices(WORDS, k=self._random.randint(1, 6)))
 
     def _vector(self) -> list[float]:
-        return unit(*(self._random.choice([-1.0, 0.5, 2.0]) for _ in range(SPACE.dimension)))
+        return list(self._random.choice(_exact_vectors()))
 
     def _moment(self) -> datetime:
         return START + timedelta(microseconds=self._random.randrange(10**9))

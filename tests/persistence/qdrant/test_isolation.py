@@ -60,6 +60,18 @@ def test_others_change_neither_results_nor_scores(new_shard: Callable[[], Shard]
         assert among_others.search(tenant, query) == alone.search(tenant, query)
 
 
+def test_how_thoroughly_is_searched_goes_by_the_tenants_own_points(
+    shard: Shard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant, told = a_tenant(), list[int]()
+    shard.upsert(tenant, [a_point(), a_point()])
+    shard.upsert(a_tenant(), [a_point() for _ in range(30)])
+    monkeypatch.setattr(plan, "effort", told.append)
+
+    assert len(shard.search(tenant, a_query())) == 2
+    assert told == [2]
+
+
 def test_no_query_of_many_finds_what_is_of_others(shard: Shard) -> None:
     chance, tenants = Chance(9), [a_tenant() for _ in range(20)]
     own: dict[Tenant, set[UUID]] = {}
@@ -97,8 +109,10 @@ def _unscoped(where: Where) -> Where:
 def _in_ranking(number: int, part: str) -> tuple[str, Callable[..., object]]:
     made = plan.search
 
-    def search(tenant: Tenant, query: IndexQuery, words: plan.Words) -> tuple[Ranking, ...]:
-        rankings = list(made(tenant, query, words))
+    def search(
+        tenant: Tenant, query: IndexQuery, words: plan.Words, *, effort: int | None = None
+    ) -> tuple[Ranking, ...]:
+        rankings = list(made(tenant, query, words, effort=effort))
         scoped: dict[str, Any] = {part: _unscoped(getattr(rankings[number], part))}
         rankings[number] = replace(rankings[number], **scoped)
         return tuple(rankings)

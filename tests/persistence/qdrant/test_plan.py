@@ -61,6 +61,21 @@ def test_likeness_is_looked_for_among_the_tenants_own() -> None:
     assert_scoped(edge.request(plan.alike(tenant, unit(1.0), limit=3)), tenant)
 
 
+def test_only_graphs_of_large_tenants_are_searched_with_more_effort() -> None:
+    tenant, query = a_tenant(), a_query("pump")
+    efforts = [plan.effort(points) for points in (0, plan.SMALL, plan.SMALL + 1)]
+
+    requests = [
+        edge.batch(plan.search(tenant, query, WORDS, effort=effort)).queries for effort in (*efforts, None)
+    ]
+
+    assert efforts == [64, 64, 192]
+    given = [
+        [each.params.hnsw_ef for each in batch if each.params and not is_sparse(each)] for batch in requests
+    ]
+    assert given == [[effort] * 2 for effort in (*efforts, None)]
+
+
 def test_what_writes_and_counts_holds_the_tenant_too() -> None:
     tenant = a_tenant()
     mine = Equals("tenant", tenant.key)

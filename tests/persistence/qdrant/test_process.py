@@ -12,7 +12,15 @@ from uuid import UUID
 
 import psutil
 import pytest
-from qdrant_edge import Distance, EdgeConfig, EdgeShard, EdgeSparseVectorParams, EdgeVectorParams, Modifier
+from qdrant_edge import (
+    Distance,
+    EdgeConfig,
+    EdgeShard,
+    EdgeSparseVectorParams,
+    EdgeVectorParams,
+    Modifier,
+    VectorStorageDatatype,
+)
 
 from domain.memory.ports import IndexUnavailable, IsolationViolation, Tenant
 from persistence.qdrant import plan
@@ -266,11 +274,16 @@ async def test_a_damaged_shard_is_moved_aside_and_made_anew(
     assert len(_damaged(tmp_path)) == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "datatype"),
+    [("bm25", VectorStorageDatatype.Float16), (plan.WORDS, VectorStorageDatatype.Float32)],
+)
 async def test_a_shard_of_an_earlier_version_is_moved_aside_and_made_anew(
-    tmp_path: Path, tenant: Tenant
+    tmp_path: Path, tenant: Tenant, words: str, datatype: VectorStorageDatatype
 ) -> None:
-    dense = {name: EdgeVectorParams(SPACE.dimension, Distance.Cosine) for name in plan.DENSE}
-    config = EdgeConfig(dense, {"bm25": EdgeSparseVectorParams(modifier=Modifier.Idf)})
+    numbers = EdgeVectorParams(SPACE.dimension, Distance.Cosine, datatype=datatype)
+    lists = EdgeSparseVectorParams(modifier=Modifier.Idf)
+    config = EdgeConfig(dict.fromkeys(plan.DENSE, numbers), {words: lists})
     (tmp_path / SPACE.name).mkdir()
     EdgeShard.create(str(tmp_path / SPACE.name), config).close()
 

@@ -148,11 +148,16 @@ def test_no_query_of_many_is_without_the_tenant() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*[Ll]ocal.*:UserWarning")
-async def test_a_collection_of_an_earlier_version_is_made_anew(tenant: Tenant) -> None:
+@pytest.mark.parametrize("what", ["vectors_config", "sparse_vectors_config"])
+async def test_a_collection_of_an_earlier_version_is_made_anew(tenant: Tenant, what: str) -> None:
     client = AsyncQdrantClient(":memory:")
-    earlier = dict(server.collection(dimension=SPACE.dimension))
-    earlier["sparse_vectors_config"] = {"bm25": models.SparseVectorParams(modifier=models.Modifier.IDF)}
-    await client.create_collection(SPACE.name, **earlier)
+    numbers = models.VectorParams(size=SPACE.dimension, distance=models.Distance.COSINE)
+    earlier = {
+        "vectors_config": dict.fromkeys(plan.DENSE, numbers),
+        "sparse_vectors_config": {"bm25": models.SparseVectorParams(modifier=models.Modifier.IDF)},
+    }
+    now = server.collection(dimension=SPACE.dimension)
+    await client.create_collection(SPACE.name, **{**now, what: earlier[what]})
     index = ServerMemoryIndex(client, on_violation=never)
 
     assert not await index.has(SPACE)
