@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from domain.identity.signing_keys import KeyRing, SigningKey
@@ -81,10 +83,12 @@ def _weakness(secret: bytes) -> str | None:
 
 
 def _kept(path: Path, randomness: Callable[[int], bytes]) -> KeyRing:
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        return _made(path, randomness)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.with_suffix(".lock")):
+            if not path.exists():  # another process may have been first
+                _make(path, randomness)
+    content = path.read_bytes()
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
     try:
@@ -104,16 +108,22 @@ def _useless(path: Path) -> SecretsRefused:
     )
 
 
-def _made(path: Path, randomness: Callable[[int], bytes]) -> KeyRing:
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """One at a time of the processes that share a folder; a lock ends with its process."""
+    with lock.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _make(path: Path, randomness: Callable[[int], bytes]) -> None:
     key = SigningKey(randomness(4).hex(), randomness(MIN_SECRET_BYTES))
     content = {"keys": [{"kid": key.kid, "secret": base64.b64encode(key.secret).decode()}]}
     _write(path, json.dumps(content, indent=2) + "\n")
-    return [key]
 
 
 def _write(path: Path, text: str) -> None:
     """Write a file that only its owner reads, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".unfinished")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

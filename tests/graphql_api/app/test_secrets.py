@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -83,8 +85,22 @@ def test_the_embedded_secret_is_made_once_and_only_its_owner_reads_it(tmp_path: 
 
     assert first == second
     assert len(first[0].secret) == 32
-    assert [path.name for path in data_dir.iterdir()] == ["secrets.json"]
+    assert {path.name for path in data_dir.iterdir()} == {"secrets.json", "secrets.lock"}
     assert (data_dir / "secrets.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_processes_that_start_together_share_one_secret(tmp_path: Path) -> None:
+    for number in range(20):
+        folder, together = tmp_path / str(number), Barrier(8)
+
+        def start(folder: Path = folder, together: Barrier = together) -> KeyRing:
+            together.wait()
+            return _ring(None, data_dir=folder)
+
+        with ThreadPoolExecutor(8) as pool:
+            rings = [each.result() for each in [pool.submit(start) for _ in range(8)]]
+
+        assert rings == [rings[0]] * 8
 
 
 def test_an_interrupted_first_start_is_made_good(tmp_path: Path) -> None:
@@ -93,7 +109,7 @@ def test_an_interrupted_first_start_is_made_good(tmp_path: Path) -> None:
     keys = _ring(None, data_dir=tmp_path)
 
     assert _ring(None, data_dir=tmp_path) == keys
-    assert [path.name for path in tmp_path.iterdir()] == ["secrets.json"]
+    assert {path.name for path in tmp_path.iterdir()} == {"secrets.json", "secrets.lock"}
 
 
 def test_a_file_that_others_could_read_is_closed_to_them(tmp_path: Path) -> None:
