@@ -58,8 +58,10 @@ class Superseding:
         stand_again = []
         for memory_id, replaced_by in self._rows.all(_REPLACED, ids=list(gone)) if gone else ():
             heir: UUID | None = replaced_by
-            for _ in gone:  # not for ever, should two have replaced each other
-                heir = gone[heir] if heir is not None and heir in gone else heir
+            passed: set[UUID] = set()  # not for ever, should two have replaced each other
+            while heir is not None and heir in gone and heir not in passed:
+                passed.add(heir)
+                heir = gone[heir]
             if heir is None or heir in gone:
                 stand_again.append(memory_id)
             else:
