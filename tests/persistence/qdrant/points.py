@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from domain.memory.entities import MemoryKind
-from domain.memory.ports import IndexQuery, Point, Space, Tenant
+from domain.memory.ports import IndexQuery, MemoryIndex, Point, Space, Tenant
 
 T = TypeVar("T")
 SPACE = Space("made/up", 8)
@@ -43,6 +43,12 @@ def a_point(text: str = "coffee", dense: Sequence[float] | None = None, **change
 
 def a_query(text: str = "coffee", dense: Sequence[float] | None = None, **changes: Any) -> IndexQuery:
     return replace(IndexQuery(text, unit(1.0) if dense is None else dense), **changes)
+
+
+async def stored(index: MemoryIndex, tenant: Tenant) -> list[UUID]:
+    """All that a tenant has, looked at one by one: a graph's search may miss what has lost its neighbours."""
+    everything = a_query(limit=1_000_000, exact=True)
+    return [each.memory_id for each in await index.search(SPACE, tenant, everything)]
 
 
 @cache

@@ -18,7 +18,7 @@ from domain.memory.ports import IndexUnavailable, Point, Tenant
 from persistence.qdrant.edge_index import EdgeMemoryIndex
 from persistence.qdrant.process import IndexProcess
 from tests.persistence.qdrant.conftest import PATIENT_S, never, with_small_graphs
-from tests.persistence.qdrant.points import SPACE, a_point, a_query, a_tenant, unit
+from tests.persistence.qdrant.points import SPACE, a_point, a_query, a_tenant, stored, unit
 from tests.soak import SOAK
 
 KILLS = 100 if SOAK else 10
@@ -60,10 +60,6 @@ async def at(index: EdgeMemoryIndex, stage: str) -> None:
     async with asyncio.timeout(BUILT_S):
         while (await index.stage(SPACE))[0] in before:
             await asyncio.sleep(PAUSE_S)
-
-
-async def stored(index: EdgeMemoryIndex, tenant: Tenant) -> list[UUID]:
-    return [each.memory_id for each in await index.alike(SPACE, tenant, unit(1), limit=1_000_000)]
 
 
 def folders(folder: Path) -> list[str]:

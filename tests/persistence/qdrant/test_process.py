@@ -29,7 +29,7 @@ from persistence.qdrant.process import IndexHeld, IndexProcess
 from persistence.qdrant.silence import Silence
 from tests.launchers.owned_process import OwnedProcess
 from tests.persistence.qdrant.conftest import PATIENT_S, never
-from tests.persistence.qdrant.points import SPACE, a_point, a_query, a_tenant, unit
+from tests.persistence.qdrant.points import SPACE, a_point, a_query, a_tenant, stored
 from tests.soak import SOAK
 
 KILLS = 100 if SOAK else 10
@@ -55,10 +55,6 @@ def index_of(process: IndexProcess, *, search_s: float = PATIENT_S) -> EdgeMemor
 def kill(process: IndexProcess, number: signal.Signals = signal.SIGKILL) -> None:
     assert process.pid is not None
     os.kill(process.pid, number)
-
-
-async def stored(index: EdgeMemoryIndex, tenant: Tenant) -> list[UUID]:
-    return [each.memory_id for each in await index.alike(SPACE, tenant, unit(1), limit=1_000_000)]
 
 
 @pytest.mark.timeout(900)
