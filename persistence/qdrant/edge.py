@@ -40,7 +40,7 @@ from persistence.qdrant import plan
 from persistence.qdrant.bm25 import Bm25, Sparse
 from persistence.qdrant.plan import Between, Condition, Equals, Ranking, Where
 
-FULL_SCAN_KB = 3_000
+FULL_SCAN_KB = 1_000
 """Up to so much of a tenant's vectors is compared one by one, which is exact and as fast."""
 NUMBER_BYTES = 2
 """Of one number of a stored vector: half precision, which leaves a cosine three digits."""

@@ -21,7 +21,7 @@ MIN_DEPTH = 50
 """How far down each ranking counts at least: what is far down in one may be high up in another."""
 LINKS, BUILD_EFFORT = 16, 128
 """Neighbours of a point in the graph of its tenant, and how many are weighed for each; there is no graph of all."""
-SMALL, SMALL_EFFORT, LARGE_EFFORT = 100_000, 64, 192
+SMALL, SMALL_EFFORT, LARGE_EFFORT = 100_000, 64, 128
 """How many are weighed in a search of a tenant of up to `SMALL` points, and of a larger one, whose graph hides more."""
 WORDS_SCAN = 256
 """Up to so many points have their words compared one by one; more are found by the lists of the words."""

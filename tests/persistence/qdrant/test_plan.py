@@ -69,7 +69,7 @@ def test_only_graphs_of_large_tenants_are_searched_with_more_effort() -> None:
         edge.batch(plan.search(tenant, query, WORDS, effort=effort)).queries for effort in (*efforts, None)
     ]
 
-    assert efforts == [64, 64, 192]
+    assert efforts == [64, 64, 128]
     given = [
         [each.params.hnsw_ef for each in batch if each.params and not is_sparse(each)] for batch in requests
     ]
