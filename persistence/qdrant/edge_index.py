@@ -19,8 +19,8 @@ from domain.memory.ports import (
 from persistence.qdrant import plan, wire
 from persistence.qdrant.process import IndexProcess
 
-NUMBERS = 24_576
-"""Numbers of vectors in one call: to check and to write them takes 2 ms, in which nothing else goes on."""
+NUMBERS = 12_288
+"""Numbers of vectors in one call: to check and to write them takes a millisecond, in which nothing else goes on."""
 
 
 class EdgeMemoryIndex:
