@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
+from typing import cast
 from uuid import UUID
 
 import psutil
@@ -22,14 +23,14 @@ from qdrant_edge import (
     VectorStorageDatatype,
 )
 
-from domain.memory.ports import IndexUnavailable, IsolationViolation, Tenant
+from domain.memory.ports import IndexUnavailable, IsolationViolation, Point, Space, Tenant
 from persistence.qdrant import plan
 from persistence.qdrant.edge_index import EdgeMemoryIndex
 from persistence.qdrant.process import IndexHeld, IndexProcess
 from persistence.qdrant.silence import Silence
 from tests.launchers.owned_process import OwnedProcess
 from tests.persistence.qdrant.conftest import PATIENT_S, never
-from tests.persistence.qdrant.points import SPACE, a_point, a_query, a_tenant, stored
+from tests.persistence.qdrant.points import SPACE, a_point, a_query, a_tenant, stored, unit
 from tests.soak import SOAK
 
 KILLS = 100 if SOAK else 10
@@ -146,6 +147,34 @@ async def test_many_calls_at_once_are_all_answered(tmp_path: Path) -> None:
         counts = await asyncio.gather(*(index.count(SPACE, tenants[i % 10]) for i in range(200)))
 
     assert counts == [number % 10 for number in range(200)]
+
+
+class Recording(IndexProcess):
+    """Notes how many points each call held."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.told = list[int]()
+
+    async def ask(self, deed: str, arguments: Mapping[str, object], *, timeout_s: float) -> object:
+        if deed == "upsert":
+            self.told.append(len(cast("Sequence[Point]", arguments["points"])))
+        return await super().ask(deed, arguments, timeout_s=timeout_s)
+
+
+@pytest.mark.parametrize(("dimension", "told"), [(8, [32, 8]), (384, [16, 16, 8]), (1536, [4] * 10)])
+async def test_a_call_holds_no_more_numbers_than_the_loop_can_write_at_once(
+    tmp_path: Path, tenant: Tenant, dimension: int, told: Sequence[int]
+) -> None:
+    space = Space("sized", dimension)
+    async with Recording(tmp_path) as process:
+        index = index_of(process)
+        await index.open(space)
+
+        await index.upsert(space, tenant, [a_point(dense=unit(1, dimension=dimension)) for _ in range(40)])
+
+        assert process.told == told
+        assert await index.count(space, tenant) == 40
 
 
 async def test_a_process_that_does_not_answer_is_not_waited_for(tmp_path: Path, tenant: Tenant) -> None:
